@@ -1,0 +1,113 @@
+"""Turn values into bytes and back: JSON, or a pydantic type under a schema version. Never pickle.
+
+Unpickling runs code that the bytes choose, so whoever can write to the server could
+run code in every reader.
+"""
+
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from valkey_redis.errors import CorruptValueError, InvalidArgumentError, SchemaVersionError
+
+T = TypeVar("T")
+_SCALARS = frozenset({type(None), bool, int, float, str})
+
+
+class Codec(Protocol[T]):
+    """A pair of functions with `decode(encode(value)) == value`."""
+
+    def encode(self, value: T) -> bytes:
+        """Return the bytes to store; raise InvalidArgumentError for a value that it does not take."""
+        ...
+
+    def decode(self, data: bytes) -> T:
+        """Return the value; raise CorruptValueError for bytes that it did not write."""
+        ...
+
+
+def _refuse_lossy(value: object) -> None:
+    """Raise for what JSON would bring back as something else: a tuple as a list, a date as text."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return
+    if kind is list:
+        for item in value:  # type: ignore[attr-defined]  # its type was just checked
+            _refuse_lossy(item)
+    elif kind is dict:
+        for key, item in value.items():  # type: ignore[attr-defined]  # as above
+            if type(key) is not str:
+                raise InvalidArgumentError(
+                    f"the key {key!r:.40}: JSON takes text as keys, and would bring this back as text"
+                )
+            _refuse_lossy(item)
+    else:
+        raise InvalidArgumentError(
+            f"a value of type {kind.__name__}: JSON takes None, bool, int, float, str, list and "
+            "dict, and brings back nothing else; PydanticCodec keeps other types"
+        )
+
+
+class JsonCodec:
+    """Plain JSON, which other languages and `valkey-cli` read too; counters are JSON already."""
+
+    def encode(self, value: Any) -> bytes:
+        """Return the value as JSON; raise InvalidArgumentError for what would not come back equal."""
+        try:
+            _refuse_lossy(value)
+            return to_json(value, inf_nan_mode="constants")
+        except (PydanticSerializationError, RecursionError) as error:
+            raise InvalidArgumentError(f"not JSON: {error}") from None
+
+    def decode(self, data: bytes) -> Any:
+        """Return the value; raise CorruptValueError if the bytes are not JSON."""
+        try:
+            return from_json(data)
+        except ValueError:
+            # The bytes are not shown: they may hold anything, also a secret.
+            raise CorruptValueError(f"{len(data)} bytes that are not JSON") from None
+
+
+class PydanticCodec(Generic[T]):
+    """Any type that pydantic's TypeAdapter takes, stored as `v<schema_version>:<json>`.
+
+    Raise `schema_version` with every change that old readers or old values would not
+    survive: a value of another version raises SchemaVersionError instead of being misread.
+    """
+
+    def __init__(self, type_: type[T], *, schema_version: int = 1) -> None:
+        if schema_version < 0:
+            raise InvalidArgumentError(f"schema_version={schema_version}: takes 0 or more")
+        self._adapter: TypeAdapter[T] = TypeAdapter(type_)
+        self._header = b"v%d:" % schema_version
+
+    def encode(self, value: T) -> bytes:
+        """Return the header and the value as JSON; raise InvalidArgumentError for another type."""
+        try:
+            return self._header + self._adapter.dump_json(value, warnings="error")
+        except PydanticSerializationError as error:
+            raise InvalidArgumentError(f"not of the codec's type: {error}") from None
+
+    def decode(self, data: bytes) -> T:
+        """Return the validated value.
+
+        Raises SchemaVersionError for another version's bytes, and CorruptValueError for
+        bytes that are not a value of the type.
+        """
+        if not data.startswith(self._header):
+            found, colon, _ = data[:24].partition(b":")
+            if colon and found[:1] == b"v" and found[1:].isdigit():
+                raise SchemaVersionError(
+                    f"schema version {found[1:].decode()}, not {self._header[1:-1].decode()}"
+                )
+            raise CorruptValueError(f"{len(data)} bytes without a schema version")
+        try:
+            return self._adapter.validate_json(data[len(self._header) :])
+        except ValidationError as error:
+            # Pydantic's own text would show the value, which may be a secret.
+            fields = sorted({".".join(map(str, e["loc"])) for e in error.errors(include_input=False)})
+            raise CorruptValueError(f"not a value of the codec's type: {', '.join(fields)}") from None
+
+
+JSON = JsonCodec()

@@ -1,0 +1,119 @@
+"""Every error that this package raises, and the one place where a driver's errors become ours."""
+
+from types import TracebackType
+from typing import Self
+
+
+class ValkeyRedisError(Exception):
+    """Base of every error of this package."""
+
+
+class ConfigurationError(ValkeyRedisError, ValueError):
+    """A setting has a value that it does not take."""
+
+
+class InvalidArgumentError(ValkeyRedisError, ValueError):
+    """A call was given a value that it does not take."""
+
+
+class ServerUnavailableError(ValkeyRedisError):
+    """The server cannot be reached, went away, or is not serving yet."""
+
+
+class ServerTimeoutError(ServerUnavailableError):
+    """No answer within the timeout: the command may have been executed or not."""
+
+
+class AuthenticationError(ValkeyRedisError):
+    """The server refused the user name or the password, or the user may not do this."""
+
+
+class CommandError(ValkeyRedisError):
+    """The server understood and refused the command, e.g. WRONGTYPE."""
+
+
+class OutOfMemoryError(CommandError):
+    """The server is at its memory limit and its policy evicts nothing."""
+
+
+class CorruptValueError(ValkeyRedisError):
+    """Stored bytes are not what the codec wrote."""
+
+
+class SchemaVersionError(CorruptValueError):
+    """Stored bytes were written under another schema version."""
+
+
+class EmbeddedServerError(ValkeyRedisError):
+    """The embedded server did not start, or is not available on this platform."""
+
+
+# Both drivers give their exceptions the same class names, so one table by name
+# serves both and imports neither. The first name found along the error's MRO wins.
+_BY_DRIVER_NAME: dict[str, type[ValkeyRedisError]] = {
+    "AuthenticationError": AuthenticationError,
+    "AuthorizationError": AuthenticationError,
+    "NoPermissionError": AuthenticationError,
+    "TimeoutError": ServerTimeoutError,
+    "OutOfMemoryError": OutOfMemoryError,
+    "ClusterDownError": ServerUnavailableError,
+    "TryAgainError": ServerUnavailableError,
+    "ClusterError": ServerUnavailableError,
+    "SlotNotCoveredError": ServerUnavailableError,
+    "ConnectionError": ServerUnavailableError,
+    "ResponseError": CommandError,
+    "DataError": InvalidArgumentError,
+    "ValkeyClusterException": CommandError,
+    "RedisClusterException": CommandError,
+    "ValkeyError": ValkeyRedisError,
+    "RedisError": ValkeyRedisError,
+}
+# What the drivers say under a general class, and what it means.
+_BY_TEXT: dict[str, type[ValkeyRedisError]] = {
+    "cannot be connected": ServerUnavailableError,
+    "NOAUTH": AuthenticationError,
+    "NOPERM": AuthenticationError,
+    "WRONGPASS": AuthenticationError,
+    "OOM ": OutOfMemoryError,
+}
+
+
+def translate(error: BaseException, server: str) -> ValkeyRedisError | None:
+    """Return this package's error for a driver's, or None for any other error.
+
+    `server` names the server in the message; it must hold no password.
+    """
+    names = (cls.__name__ for cls in type(error).__mro__)
+    kind = next((_BY_DRIVER_NAME[name] for name in names if name in _BY_DRIVER_NAME), None)
+    if kind is None:
+        return None
+    text = " ".join(str(error).split()) or type(error).__name__
+    kind = next((better for part, better in _BY_TEXT.items() if part in text), kind)
+    return kind(f"{server}: {text}")
+
+
+class Translated:
+    """Context manager that raises a driver's error as this package's, from the original.
+
+    It holds no state but the server's name, so one object serves every call.
+    """
+
+    __slots__ = ("server",)
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None or isinstance(error, ValkeyRedisError):
+            return
+        known = translate(error, self.server)
+        if known is not None:
+            raise known from error
