@@ -10,6 +10,7 @@ Driver = Literal["valkey", "redis"]
 Topology = Literal["standalone", "cluster", "sentinel"]
 
 DEFAULT_PORT = 6379
+MAX_PORT = 65535
 DEFAULT_SENTINEL_PORT = 26379
 SCHEMES = "valkey://, valkeys://, redis:// or rediss://, each also with +cluster or +sentinel"
 # A password may hold any character, but in a URL these end the password or the host.
@@ -110,8 +111,8 @@ def _parse_host(text: str, default_port: int) -> tuple[str, int]:
         raise ConfigurationError(f"has a host with a ':' in it; {ESCAPE}")
     if not port.isascii() or not port.isdigit():
         raise ConfigurationError(f"has a port that is not a number; {ESCAPE}")
-    if not 1 <= int(port) <= 65535:
-        raise ConfigurationError(f"has the port {port}; takes 1 to 65535")
+    if not 1 <= int(port) <= MAX_PORT:
+        raise ConfigurationError(f"has the port {port}; takes 1 to {MAX_PORT}")
     return host, int(port)
 
 

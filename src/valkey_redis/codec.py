@@ -106,8 +106,12 @@ class PydanticCodec(Generic[T]):
             return self._adapter.validate_json(data[len(self._header) :])
         except ValidationError as error:
             # Pydantic's own text would show the value, which may be a secret.
-            fields = sorted({".".join(map(str, e["loc"])) for e in error.errors(include_input=False)})
-            raise CorruptValueError(f"not a value of the codec's type: {', '.join(fields)}") from None
+            fields = sorted(
+                {".".join(map(str, e["loc"])) for e in error.errors(include_input=False)}
+            )
+            raise CorruptValueError(
+                f"not a value of the codec's type: {', '.join(fields)}"
+            ) from None
 
 
 JSON = JsonCodec()

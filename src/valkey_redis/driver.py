@@ -5,7 +5,8 @@ between them: neither driver satisfies a precise Protocol under mypy strict.
 """
 
 import asyncio
-from collections.abc import Awaitable
+import random
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from functools import partial
 from importlib import import_module
 from types import ModuleType
@@ -19,12 +20,14 @@ from valkey_redis.errors import ConfigurationError
 # second INCR counts twice, a second SET or DEL may undo what somebody wrote between.
 READ_ONLY = frozenset(
     "BITCOUNT DBSIZE EXISTS EXPIRETIME GET GETBIT GETRANGE HEXISTS HGET HGETALL HKEYS HLEN HMGET"
-    " HSCAN HTTL HVALS INFO LINDEX LLEN LRANGE MGET PEXPIRETIME PFCOUNT PING PTTL SCAN SCARD"
+    " HSCAN HTTL HVALS INFO LINDEX LLEN LRANGE MGET PEXPIRETIME PFCOUNT PTTL SCAN SCARD"
     " SISMEMBER SMEMBERS SMISMEMBER SSCAN STRLEN TTL TYPE XLEN XRANGE XREVRANGE ZCARD ZCOUNT"
     " ZMSCORE ZRANGE ZRANGEBYSCORE ZRANK ZREVRANGE ZREVRANK ZSCAN ZSCORE".split()
 )
 # Replies that say that the command was not executed.
-_REFUSALS = frozenset({"BusyLoadingError", "ClusterDownError", "SlotNotCoveredError", "TryAgainError"})
+_REFUSALS = frozenset(
+    {"BusyLoadingError", "ClusterDownError", "SlotNotCoveredError", "TryAgainError"}
+)
 
 
 class RawClient(Protocol):
@@ -32,6 +35,7 @@ class RawClient(Protocol):
 
     def execute_command(self, *args: Any, **options: Any) -> Any: ...  # noqa: D102
     def pipeline(self, transaction: bool = ...) -> Any: ...  # noqa: D102
+    def scan_iter(self, match: str, count: int) -> Iterator[Any]: ...  # noqa: D102
     def pubsub(self, **options: Any) -> Any: ...  # noqa: D102
     def close(self) -> None: ...  # noqa: D102
 
@@ -41,6 +45,7 @@ class AsyncRawClient(Protocol):
 
     def execute_command(self, *args: Any, **options: Any) -> Awaitable[Any]: ...  # noqa: D102
     def pipeline(self, transaction: bool = ...) -> Any: ...  # noqa: D102
+    def scan_iter(self, match: str, count: int) -> AsyncIterator[Any]: ...  # noqa: D102
     def pubsub(self, **options: Any) -> Any: ...  # noqa: D102
     def aclose(self) -> Awaitable[None]: ...  # noqa: D102
 
@@ -53,6 +58,8 @@ def may_repeat(command: str, error: BaseException) -> bool:
     """
     if command.upper() in READ_ONLY:
         return True
+    if command.upper() == "PING":
+        return False  # a health check asks how the server is now, once
     if any(cls.__name__ in _REFUSALS for cls in type(error).__mro__):
         return True
     # Both drivers say "Error 111 connecting to host:port" and "Timeout connecting
@@ -108,6 +115,18 @@ class _AsyncGated:
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         async with self._gate:
             return await cast("Any", super()).execute_command(*args, **options)
+
+
+class _AsyncPubSubOnOneNode:
+    """Mixin for a cluster client without pub/sub: a cluster sends every message to every node."""
+
+    def pubsub(self, **options: Any) -> Any:
+        cluster = cast("Any", self)
+        nodes = cluster.get_nodes() or list(cluster.nodes_manager.startup_nodes.values())
+        node = random.choice(nodes)  # noqa: S311 - spreads load, guards nothing
+        main = import_module("valkey.asyncio")
+        pool = main.ConnectionPool(connection_class=node.connection_class, **node.connection_kwargs)
+        return main.Valkey.from_pool(pool).pubsub(**options)
 
 
 def connect(config: ValkeyConfig | None = None, *, decode_responses: bool = False) -> RawClient:
@@ -220,7 +239,9 @@ class _Builder:
             if self.driver == "valkey":
                 # Its pipeline counts attempts from 1: with 0 it would never run.
                 common |= {"cluster_error_retry_attempts": 1, "retry": self._no_retry()}
-            built = client(ssl=self.address.tls, max_connections=2**31, **common, **self._tls_options())
+            built = client(
+                ssl=self.address.tls, max_connections=2**31, **common, **self._tls_options()
+            )
             built._gate = asyncio.Semaphore(self.config.max_connections)  # noqa: SLF001
             return built
         if self.driver == "valkey":
@@ -243,6 +264,8 @@ class _Builder:
         bases: tuple[type, ...] = (getattr(self.main, name),)
         if self.face and self.address.topology == "cluster":
             bases = (_AsyncGated, *bases)
+            if self.driver == "valkey":
+                bases = (_AsyncPubSubOnOneNode, *bases)
         bases = (_AsyncRetrying if self.face else _Retrying, *bases)
         return type(name, bases, {"_retry": self._repeat()})
 

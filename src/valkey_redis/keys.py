@@ -13,8 +13,9 @@ puts all keys with one tag in one slot, so that one script or MGET may touch the
 import hashlib
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -62,7 +63,9 @@ class Keys:
         """
         if str(tag) == "":
             raise InvalidArgumentError("tag '': takes one character or more")
-        return ":".join((self.namespace, f"{{{escape(str(tag))}}}", *(escape(str(p)) for p in parts)))
+        return ":".join(
+            (self.namespace, f"{{{escape(str(tag))}}}", *(escape(str(p)) for p in parts))
+        )
 
     def prefix(self, *parts: str | int) -> str:
         """Return the MATCH pattern of every key below `parts`, and of nothing else.
@@ -91,7 +94,7 @@ def bind_arguments(
 
 
 def encode_argument(value: Any) -> str:
-    """Return a text that two values share exactly when they are equal and of one type.
+    """Return a text that two values share only when they are equal and of one type.
 
     Every value is written with its type and its length, so that neither `2` and `'2'`
     nor `['a', 'b']` and `'a:b'` can meet. Sets and mappings are ordered by their own
@@ -103,12 +106,16 @@ def encode_argument(value: Any) -> str:
     return f"{kind}({len(body)}:{body})"
 
 
-def _body(value: Any) -> str:
+def _body(value: Any) -> str:  # noqa: PLR0911 - one return for each kind of value
     match value:
         case Enum():
             return value.name
         case BaseModel():
             return encode_argument(dict(value))
+        case _ if is_dataclass(value):
+            return encode_argument(
+                {field.name: getattr(value, field.name) for field in fields(value)}
+            )
         case None | bool() | int() | float() | str() | bytes():
             return repr(value)
         case Decimal() | UUID() | datetime() | date() | time() | timedelta():
@@ -117,11 +124,11 @@ def _body(value: Any) -> str:
             return "".join(
                 sorted(encode_argument(key) + encode_argument(item) for key, item in value.items())
             )
-        case Set():
+        case AbstractSet():
             return "".join(sorted(map(encode_argument, value)))
         case Sequence():
             return "".join(map(encode_argument, value))
     raise InvalidArgumentError(
         f"an argument of type {type(value).__name__}: takes scalars, dates, UUIDs, enums, lists, "
-        "sets, mappings and pydantic models; name its identity with key_fn="
+        "sets, mappings, dataclasses and pydantic models; name its identity with key_fn="
     )

@@ -1,0 +1,1 @@
+"""The workshop's harness: what grades, replays and explains the exercises."""

@@ -39,7 +39,9 @@ def find_python() -> str:
 
 def run(*command: str) -> None:
     """Run one step; show its output only when it fails."""
-    done = subprocess.run(command, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        command, check=False, cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     if done.returncode:
         sys.stdout.write(done.stdout.decode(errors="replace"))
         sys.exit("setup: this step failed: " + " ".join(command))

@@ -1,0 +1,262 @@
+"""The two clients: `ValkeyClient` and `AsyncValkeyClient`."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from valkey_redis import commands, scripts
+from valkey_redis.codec import JSON, Codec
+from valkey_redis.commands import Command, Key, Lifetime
+from valkey_redis.config import ValkeyConfig
+from valkey_redis.driver import AsyncRawClient, RawClient, aconnect, connect
+from valkey_redis.errors import Translated, ValkeyRedisError
+from valkey_redis.pipeline import AsyncPipeline, Pipeline
+from valkey_redis.pubsub import AsyncPubSub, PubSub
+from valkey_redis.scripts import Script
+
+R = TypeVar("R")
+SCAN_COUNT = 500  # keys that the server looks at in one step of SCAN
+
+
+def _config(config: ValkeyConfig | str | None) -> ValkeyConfig:
+    return ValkeyConfig(url=config) if isinstance(config, str) else config or ValkeyConfig()
+
+
+class ValkeyClient:
+    """The basic operations with JSON values, over a standalone server, Sentinel or a cluster.
+
+    `config` is the settings, or a URL, or nothing for the environment's settings; `raw` is
+    a driver's client to use instead (say, fakeredis). Safe to share between threads. Every
+    method raises ServerUnavailableError when there is no server, ServerTimeoutError when it
+    does not answer in time, CommandError when it refuses, InvalidArgumentError for a value
+    that it does not take; reading raises CorruptValueError for bytes that are not the codec's.
+    """
+
+    def __init__(
+        self,
+        config: ValkeyConfig | str | None = None,
+        *,
+        raw: RawClient | None = None,
+        codec: Codec[Any] = JSON,
+    ) -> None:
+        settings = None if raw else _config(config)
+        self._errors = Translated(str(settings.address) if settings else "server")
+        with self._errors:
+            self.raw = raw or connect(settings)
+        self._codec = codec
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._errors.server})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the pool's connections; the client opens new ones if it is used again."""
+        self.raw.close()
+
+    def get(self, key: Key) -> Any:
+        """Return the value, or None if there is no such key (or the value is None)."""
+        return self._send(commands.get(self._codec, key))
+
+    def set(self, key: Key, value: Any, ex: Lifetime | None = None) -> None:
+        """Store the value; with `ex` it expires after so many seconds, else any expiry is gone."""
+        self._send(commands.set_(self._codec, key, value, ex))
+
+    def delete(self, *keys: Key) -> int:
+        """Delete the keys in one round trip; return how many there were."""
+        return sum(self._send_all(commands.delete(keys)))
+
+    def exists(self, *keys: Key) -> int:
+        """Return how many of the keys exist; one named twice counts twice."""
+        return sum(self._send_all(commands.exists(keys)))
+
+    def incr(self, key: Key, amount: int = 1, ex: Lifetime | None = None) -> int:
+        """Add to a counter, return its new value; with `ex` it expires so long after its first use."""
+        if ex is None:
+            return self._send(commands.incr(key, amount))
+        script = scripts.load("incr")
+        return self._send(commands.incr_expiring(script, key, amount, ex), script)
+
+    def expire(self, key: Key, ex: Lifetime) -> bool:
+        """Let the key expire in `ex` seconds; return whether there is such a key."""
+        return self._send(commands.expire(key, ex))
+
+    def ttl(self, key: Key) -> float | None:
+        """Return the seconds until the key expires: None if never, 0 if there is no such key."""
+        return self._send(commands.ttl(key))
+
+    def scan(self, match: str = "*") -> Iterator[str]:
+        """Yield the names of all keys that match, some perhaps twice, without blocking the server."""
+        with self._errors:
+            for key in self.raw.scan_iter(match=match, count=SCAN_COUNT):
+                yield key.decode() if isinstance(key, bytes) else key
+
+    def pipeline(self, *, transaction: bool = False) -> Pipeline:
+        """Return an empty pipeline: several commands in one round trip."""
+        return Pipeline(self.raw, self._codec, self._errors, transaction=transaction)
+
+    def publish(self, channel: str, value: Any) -> int:
+        """Send the value to the channel's subscribers; return how many the answering node had."""
+        return self._send(commands.publish(self._codec, channel, value))
+
+    def pubsub(self, *channels: str) -> PubSub:
+        """Return a context manager that listens to the channels."""
+        return PubSub(self.raw.pubsub, channels, self._codec, self._errors)
+
+    def run(self, script: Script, keys: Sequence[Key] = (), args: Sequence[Any] = ()) -> Any:
+        """Run a script, which must name every key that it touches; return the server's reply."""
+        return self._send(Command(("EVALSHA", script.sha, len(keys), *keys, *args), _same), script)
+
+    def is_healthy(self) -> bool:
+        """Return whether the server answers a PING within the timeouts, asked once."""
+        try:
+            return bool(self._send(Command(("PING",), bool)))
+        except ValkeyRedisError:
+            return False
+
+    def _send(self, command: Command[R], script: Script | None = None) -> R:
+        with self._errors:
+            try:
+                reply = self.raw.execute_command(*command.words)
+            except Exception as error:
+                if script is None or type(error).__name__ != "NoScriptError":
+                    raise
+                # EVAL runs it and keeps it: the next EVALSHA finds it.
+                reply = self.raw.execute_command("EVAL", script.source, *command.words[2:])
+        return command.read(reply)
+
+    def _send_all(self, queued: list[Command[R]]) -> list[R]:
+        if len(queued) == 1:
+            return [self._send(queued[0])]
+        pipe = self.pipeline()
+        for command in queued:
+            pipe.add(command)
+        return pipe.execute()
+
+
+class AsyncValkeyClient:
+    """The asyncio face of `ValkeyClient`; it belongs to the event loop that first uses it."""
+
+    def __init__(
+        self,
+        config: ValkeyConfig | str | None = None,
+        *,
+        raw: AsyncRawClient | None = None,
+        codec: Codec[Any] = JSON,
+    ) -> None:
+        settings = None if raw else _config(config)
+        self._errors = Translated(str(settings.address) if settings else "server")
+        with self._errors:
+            self.raw = raw or aconnect(settings)
+        self._codec = codec
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._errors.server})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the pool's connections; the client opens new ones if it is used again."""
+        await self.raw.aclose()
+
+    async def get(self, key: Key) -> Any:
+        """Return the value, or None if there is no such key (or the value is None)."""
+        return await self._send(commands.get(self._codec, key))
+
+    async def set(self, key: Key, value: Any, ex: Lifetime | None = None) -> None:
+        """Store the value; with `ex` it expires after so many seconds, else any expiry is gone."""
+        await self._send(commands.set_(self._codec, key, value, ex))
+
+    async def delete(self, *keys: Key) -> int:
+        """Delete the keys in one round trip; return how many there were."""
+        return sum(await self._send_all(commands.delete(keys)))
+
+    async def exists(self, *keys: Key) -> int:
+        """Return how many of the keys exist; one named twice counts twice."""
+        return sum(await self._send_all(commands.exists(keys)))
+
+    async def incr(self, key: Key, amount: int = 1, ex: Lifetime | None = None) -> int:
+        """Add to a counter, return its new value; with `ex` it expires so long after its first use."""
+        if ex is None:
+            return await self._send(commands.incr(key, amount))
+        script = scripts.load("incr")
+        return await self._send(commands.incr_expiring(script, key, amount, ex), script)
+
+    async def expire(self, key: Key, ex: Lifetime) -> bool:
+        """Let the key expire in `ex` seconds; return whether there is such a key."""
+        return await self._send(commands.expire(key, ex))
+
+    async def ttl(self, key: Key) -> float | None:
+        """Return the seconds until the key expires: None if never, 0 if there is no such key."""
+        return await self._send(commands.ttl(key))
+
+    async def scan(self, match: str = "*") -> AsyncIterator[str]:
+        """Yield the names of all keys that match, some perhaps twice, without blocking the server."""
+        with self._errors:
+            async for key in self.raw.scan_iter(match=match, count=SCAN_COUNT):
+                yield key.decode() if isinstance(key, bytes) else key
+
+    def pipeline(self, *, transaction: bool = False) -> AsyncPipeline:
+        """Return an empty pipeline: several commands in one round trip."""
+        return AsyncPipeline(self.raw, self._codec, self._errors, transaction=transaction)
+
+    async def publish(self, channel: str, value: Any) -> int:
+        """Send the value to the channel's subscribers; return how many the answering node had."""
+        return await self._send(commands.publish(self._codec, channel, value))
+
+    def pubsub(self, *channels: str) -> AsyncPubSub:
+        """Return a context manager that listens to the channels."""
+        return AsyncPubSub(self.raw.pubsub, channels, self._codec, self._errors)
+
+    async def run(self, script: Script, keys: Sequence[Key] = (), args: Sequence[Any] = ()) -> Any:
+        """Run a script, which must name every key that it touches; return the server's reply."""
+        words = ("EVALSHA", script.sha, len(keys), *keys, *args)
+        return await self._send(Command(words, _same), script)
+
+    async def is_healthy(self) -> bool:
+        """Return whether the server answers a PING within the timeouts, asked once."""
+        try:
+            return bool(await self._send(Command(("PING",), bool)))
+        except ValkeyRedisError:
+            return False
+
+    async def _send(self, command: Command[R], script: Script | None = None) -> R:
+        with self._errors:
+            try:
+                reply = await self.raw.execute_command(*command.words)
+            except Exception as error:
+                if script is None or type(error).__name__ != "NoScriptError":
+                    raise
+                # EVAL runs it and keeps it: the next EVALSHA finds it.
+                reply = await self.raw.execute_command("EVAL", script.source, *command.words[2:])
+        return command.read(reply)
+
+    async def _send_all(self, queued: list[Command[R]]) -> list[R]:
+        if len(queued) == 1:
+            return [await self._send(queued[0])]
+        pipe = self.pipeline()
+        for command in queued:
+            pipe.add(command)
+        return await pipe.execute()
+
+
+def _same(reply: Any) -> Any:
+    return reply

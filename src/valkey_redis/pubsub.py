@@ -1,0 +1,146 @@
+"""Messages on channels: `PubSub` and `AsyncPubSub`.
+
+A message reaches those who listen now, and nobody else: what is published while a
+subscriber is away is lost to it. (https://valkey.io/topics/pubsub/)
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from valkey_redis.codec import Codec
+from valkey_redis.errors import InvalidArgumentError, ServerTimeoutError, Translated
+
+SUBSCRIBE_TIMEOUT = 5.0  # seconds until the server has confirmed every channel
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message: the channel's name and the decoded value."""
+
+    channel: str
+    value: Any
+
+
+def _checked(channels: tuple[str, ...]) -> tuple[str, ...]:
+    if not channels:
+        raise InvalidArgumentError("pubsub(): takes one channel or more")
+    return channels
+
+
+def _read(codec: Codec[Any], event: dict[str, Any] | None) -> Message | None:
+    if event is None or event["type"] not in {"message", b"message"}:
+        return None
+    channel = event["channel"]
+    name = channel.decode() if isinstance(channel, bytes) else channel
+    return Message(name, codec.decode(event["data"]))
+
+
+class PubSub:
+    """Listen to channels: `with client.pubsub("news") as messages: messages.get(timeout=1)`.
+
+    The server has confirmed the subscription when the block begins, so a message that is
+    published from then on arrives.
+    """
+
+    def __init__(
+        self,
+        open_: Callable[[], Any],
+        channels: tuple[str, ...],
+        codec: Codec[Any],
+        errors: Translated,
+    ) -> None:
+        self._open = open_
+        self._channels = _checked(channels)
+        self._codec = codec
+        self._errors = errors
+
+    def __enter__(self) -> Self:
+        with self._errors:
+            self._driver = self._open()
+            self._driver.subscribe(*self._channels)
+            confirmed, deadline = 0, time.monotonic() + SUBSCRIBE_TIMEOUT
+            while confirmed < len(set(self._channels)):
+                if time.monotonic() > deadline:
+                    self._driver.close()
+                    raise ServerTimeoutError("the subscription was not confirmed")
+                event = self._driver.get_message(timeout=0.1)
+                confirmed += event is not None and event["type"] == "subscribe"
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._driver.close()
+
+    def get(self, timeout: float) -> Message | None:
+        """Return the next message, or None after `timeout` seconds without one."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            with self._errors:
+                event = self._driver.get_message(timeout=left)
+            if (message := _read(self._codec, event)) is not None:
+                return message
+        return None
+
+    def __iter__(self) -> Iterator[Message]:
+        while True:
+            if (message := self.get(timeout=1.0)) is not None:
+                yield message
+
+
+class AsyncPubSub:
+    """The asyncio face of `PubSub`: `async with client.pubsub("news") as messages`."""
+
+    def __init__(
+        self,
+        open_: Callable[[], Any],
+        channels: tuple[str, ...],
+        codec: Codec[Any],
+        errors: Translated,
+    ) -> None:
+        self._open = open_
+        self._channels = _checked(channels)
+        self._codec = codec
+        self._errors = errors
+
+    async def __aenter__(self) -> Self:
+        with self._errors:
+            self._driver = self._open()
+            await self._driver.subscribe(*self._channels)
+            confirmed, deadline = 0, time.monotonic() + SUBSCRIBE_TIMEOUT
+            while confirmed < len(set(self._channels)):
+                if time.monotonic() > deadline:
+                    await self._driver.aclose()
+                    raise ServerTimeoutError("the subscription was not confirmed")
+                event = await self._driver.get_message(timeout=0.1)
+                confirmed += event is not None and event["type"] == "subscribe"
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._driver.aclose()
+
+    async def get(self, timeout: float) -> Message | None:  # noqa: ASYNC109 - a named parameter, as in the sync face
+        """Return the next message, or None after `timeout` seconds without one."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            with self._errors:
+                event = await self._driver.get_message(timeout=left)
+            if (message := _read(self._codec, event)) is not None:
+                return message
+        return None
+
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        while True:
+            if (message := await self.get(timeout=1.0)) is not None:
+                yield message
