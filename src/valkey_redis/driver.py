@@ -15,19 +15,7 @@ from typing import Any, Protocol, cast
 from valkey_redis.address import Address
 from valkey_redis.config import ValkeyConfig
 from valkey_redis.errors import ConfigurationError
-
-# Repeating a command that only reads does no harm. Repeating any other might: a
-# second INCR counts twice, a second SET or DEL may undo what somebody wrote between.
-READ_ONLY = frozenset(
-    "BITCOUNT DBSIZE EXISTS EXPIRETIME GET GETBIT GETRANGE HEXISTS HGET HGETALL HKEYS HLEN HMGET"
-    " HSCAN HTTL HVALS INFO LINDEX LLEN LRANGE MGET PEXPIRETIME PFCOUNT PTTL SCAN SCARD"
-    " SISMEMBER SMEMBERS SMISMEMBER SSCAN STRLEN TTL TYPE XLEN XRANGE XREVRANGE ZCARD ZCOUNT"
-    " ZMSCORE ZRANGE ZRANGEBYSCORE ZRANK ZREVRANGE ZREVRANK ZSCAN ZSCORE".split()
-)
-# Replies that say that the command was not executed.
-_REFUSALS = frozenset(
-    {"BusyLoadingError", "ClusterDownError", "SlotNotCoveredError", "TryAgainError"}
-)
+from valkey_redis.retrying import AsyncRetrying, Retrying
 
 
 class RawClient(Protocol):
@@ -48,63 +36,6 @@ class AsyncRawClient(Protocol):
     def scan_iter(self, match: str, count: int) -> AsyncIterator[Any]: ...  # noqa: D102
     def pubsub(self, **options: Any) -> Any: ...  # noqa: D102
     def aclose(self) -> Awaitable[None]: ...  # noqa: D102
-
-
-def may_repeat(command: str, error: BaseException) -> bool:
-    """Return whether sending `command` again after `error` can do no harm.
-
-    It can do none if the command only reads, or if it was certainly not executed:
-    the connection was never made, or the server's reply was a refusal.
-    """
-    if command.upper() in READ_ONLY:
-        return True
-    if command.upper() == "PING":
-        return False  # a health check asks how the server is now, once
-    if any(cls.__name__ in _REFUSALS for cls in type(error).__mro__):
-        return True
-    # Both drivers say "Error 111 connecting to host:port" and "Timeout connecting
-    # to server"; every later failure is worded otherwise.
-    return " connecting to " in str(error)
-
-
-def _raise_unless_harmless(command: str, error: Exception) -> None:
-    if not may_repeat(command, error):
-        raise error
-
-
-async def _araise_unless_harmless(command: str, error: Exception) -> None:
-    _raise_unless_harmless(command, error)
-
-
-class _Retrying:
-    """Mixin that repeats a failed command only where that is harmless.
-
-    The drivers' own retries repeat every command, so that an INCR whose reply was
-    lost counts twice; they are switched off, and the driver's Retry is used here.
-    """
-
-    _retry: Any
-    # What a cluster client of either driver would repeat on its own.
-    ERRORS_ALLOW_RETRY: tuple[type[Exception], ...] = ()
-
-    def execute_command(self, *args: Any, **options: Any) -> Any:
-        send = cast("Any", super()).execute_command
-        return self._retry.call_with_retry(
-            lambda: send(*args, **options), partial(_raise_unless_harmless, str(args[0]))
-        )
-
-
-class _AsyncRetrying:
-    """The asyncio face of `_Retrying`."""
-
-    _retry: Any
-    ERRORS_ALLOW_RETRY: tuple[type[Exception], ...] = ()
-
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        send = cast("Any", super()).execute_command
-        return await self._retry.call_with_retry(
-            lambda: send(*args, **options), partial(_araise_unless_harmless, str(args[0]))
-        )
 
 
 class _AsyncGated:
@@ -266,7 +197,7 @@ class _Builder:
             bases = (_AsyncGated, *bases)
             if self.driver == "valkey":
                 bases = (_AsyncPubSubOnOneNode, *bases)
-        bases = (_AsyncRetrying if self.face else _Retrying, *bases)
+        bases = (AsyncRetrying if self.face else Retrying, *bases)
         return type(name, bases, {"_retry": self._repeat()})
 
     def _no_retry(self) -> Any:
