@@ -55,6 +55,7 @@ class Retrying:
     ERRORS_ALLOW_RETRY: tuple[type[Exception], ...] = ()
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send the command, and again after a failure where that is harmless."""
         send = cast("Any", super()).execute_command
         return self._retry.call_with_retry(
             lambda: send(*args, **options), partial(_raise_unless_harmless, str(args[0]))
@@ -68,6 +69,7 @@ class AsyncRetrying:
     ERRORS_ALLOW_RETRY: tuple[type[Exception], ...] = ()
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send the command, and again after a failure where that is harmless."""
         send = cast("Any", super()).execute_command
         return await self._retry.call_with_retry(
             lambda: send(*args, **options), partial(_araise_unless_harmless, str(args[0]))
