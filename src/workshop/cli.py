@@ -1,0 +1,110 @@
+"""The command `workshop`: what the Makefile's verbs call."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from valkey_redis import EmbeddedServerError
+from valkey_redis.embedded import find_binary
+from workshop import infra
+from workshop.grader import grade
+from workshop.manifest import ROOT, ExerciseEntry, exercises
+from workshop.report import report
+
+STATE = ROOT / ".workshop" / "hints.json"
+EXAMPLES = ROOT / "src" / "valkey_redis" / "examples"
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command("infra-up")(infra.up)
+app.command("infra-down")(infra.down)
+
+
+def _entry(number: int) -> ExerciseEntry:
+    found = exercises().get(number)
+    if found is None:
+        sys.exit(f"there is no exercise {number}; there are {', '.join(map(str, exercises()))}")
+    return found
+
+
+def _backend() -> tuple[str, str | None]:
+    """Return the learner's backend: an own server, else the embedded one, else fakeredis."""
+    own = os.environ.get("VALKEY_URL") or os.environ.get("REDIS_URL")
+    if own:
+        return "valkey", own
+    try:
+        find_binary()
+    except EmbeddedServerError:
+        return "fakeredis", None
+    return "valkey", None
+
+
+@app.command()
+def exercise(number: int) -> None:
+    """Grade your solution of an exercise."""
+    entry = _entry(number)
+    backend, own = _backend()
+    try:
+        results = grade(entry, entry.file, backend=backend, own_server=own)
+    except ValueError as error:
+        sys.exit(f"exercise {number}: {error}")
+    print("\n".join(report(entry, results)))
+    if any(result.outcome != "passed" for result in results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def hint(number: int) -> None:
+    """Show the next hint for the first task that is not done: a question, a command, a sketch."""
+    entry = _entry(number)
+    backend, own = _backend()
+    results = grade(entry, entry.file, backend=backend, own_server=own)
+    open_tasks = sorted({result.task for result in results if result.outcome != "passed"})
+    if not open_tasks:
+        print(f"Exercise {number} is done: no hint is needed.")
+        return
+    task = open_tasks[0]
+    shown = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {}
+    key = f"{number}.{task}"
+    hints = entry.task[task - 1].hints
+    count = min(int(shown.get(key, 0)) + 1, len(hints))
+    print(f"Exercise {number}, task {task}: {entry.task[task - 1].title}")
+    for i, text in enumerate(hints[:count], start=1):
+        print(f"  {i}/{len(hints)}  {text}")
+    STATE.parent.mkdir(exist_ok=True)
+    STATE.write_text(json.dumps(shown | {key: count}), encoding="utf-8")
+
+
+@app.command()
+def solution(
+    number: int, *, yes: Annotated[bool, typer.Option("--yes", help="do not ask first")] = False
+) -> None:
+    """Show one good solution, after asking."""
+    entry = _entry(number)
+    if not yes and not typer.confirm(f"Show the solution of exercise {number}?"):
+        return
+    print(entry.solution.read_text(encoding="utf-8"), end="")
+
+
+@app.command()
+def example(number: int) -> None:
+    """Run one example."""
+    if not (EXAMPLES / f"example_{number}.py").exists():
+        numbers = sorted(path.stem.rpartition("_")[2] for path in EXAMPLES.glob("example_*.py"))
+        sys.exit(f"there is no example {number}; there are {', '.join(numbers)}")
+    code = subprocess.call([sys.executable, "-m", f"valkey_redis.examples.example_{number}"])
+    raise typer.Exit(code)
+
+
+@app.command()
+def examples() -> None:
+    """Run every example, each in a process of its own; stop at the first that fails."""
+    for path in sorted(EXAMPLES.glob("example_*.py")):
+        number = path.stem.rpartition("_")[2]
+        print(f"\n=== example {number} ===", flush=True)
+        code = subprocess.call([sys.executable, "-m", f"valkey_redis.examples.{path.stem}"])
+        if code:
+            raise typer.Exit(code)

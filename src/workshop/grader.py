@@ -1,0 +1,101 @@
+"""Grade a file: run its exercise's tests in a process of their own, and read their notes.
+
+In a process of its own, so that a learner's endless loop, exit or flood of output ends there.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workshop.manifest import ROOT, ExerciseEntry
+from workshop.plugin import OWN_SERVER
+
+TIMEOUT = 60.0  # seconds for all tests of one exercise
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one test went: `outcome` is passed, failed, todo (not written yet) or broken."""
+
+    test: str
+    task: int
+    claim: str
+    outcome: str
+    message: str = ""
+    where: str = ""
+    sent: list[tuple[str, str, str]] = field(default_factory=list)
+    note: str = ""
+
+
+def grade(
+    entry: ExerciseEntry,
+    file: Path,
+    *,
+    backend: str,
+    mistake: Path | None = None,
+    own_server: str | None = None,
+    timeout: float = TIMEOUT,
+) -> list[Result]:
+    """Return one result a test, in order.
+
+    Raises ValueError with the tests' own last words if they could not be run at all.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        notes = Path(folder) / "notes"
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            str(entry.tests),
+            "--assert=plain",
+            "-W",
+            "default",
+        ]
+        command += ["--exercise-file", str(file), "--backend", backend, "--notes", str(notes)]
+        command += ["--mistake", str(mistake)] if mistake else []
+        environment = {**os.environ, "PYTEST_ADDOPTS": ""}
+        environment.pop(OWN_SERVER, None)
+        if own_server is not None:
+            environment[OWN_SERVER] = own_server
+        overdue = False
+        try:
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            overdue = True
+        lines = notes.read_text(encoding="utf-8").splitlines() if notes.exists() else []
+    results = [Result(**json.loads(line)) for line in lines]
+    if overdue:
+        results.append(_endless(results, timeout))
+    elif not results:
+        last = done.stdout.decode(errors="replace").strip().splitlines()[-1:]
+        raise ValueError(f"the tests did not run: {' '.join(last) or 'no output'}")
+    return results
+
+
+def _endless(results: list[Result], timeout: float) -> Result:
+    task = results[-1].task if results else 1
+    return Result(
+        test="",
+        task=task,
+        claim="Every function comes to an end.",
+        outcome="failed",
+        message=f"after {timeout:.0f} s it was still running: a loop without an end?",
+    )
+
+
+def solved_tasks(entry: ExerciseEntry, results: list[Result]) -> set[int]:
+    """Return the tasks of which every test passed."""
+    seen = {result.task for result in results}
+    failed = {result.task for result in results if result.outcome != "passed"}
+    return (seen - failed) & set(range(1, len(entry.task) + 1))

@@ -1,0 +1,85 @@
+"""Turn results into what the learner reads: at most 25 lines of 80 columns, no harness in it."""
+
+import textwrap
+
+from workshop.grader import Result, solved_tasks
+from workshop.manifest import ROOT, ExerciseEntry
+
+WIDTH = 80
+MOST_ROWS = 7  # commands shown; the rest is counted
+LABEL = 10  # columns before the text
+
+
+def report(entry: ExerciseEntry, results: list[Result]) -> list[str]:
+    """Return the report's lines: the tasks, then the first failure and what led to it."""
+    solved = solved_tasks(entry, results)
+    total = len(entry.task)
+    lines = [
+        f"Exercise {entry.number}: {entry.title}".ljust(WIDTH - 17)
+        + f"{len(solved)} of {total} tasks done"
+    ]
+    for number, task in enumerate(entry.task, start=1):
+        lines.append(f"  [{'x' if number in solved else ' '}] {number}  {task.title}")
+    lines.append("")
+    failures = [result for result in results if result.outcome != "passed"]
+    if not failures:
+        return [*lines, *_done(entry)]
+    first = min(failures, key=lambda result: result.task)
+    return [*lines, *_failure(entry, first)]
+
+
+def _done(entry: ExerciseEntry) -> list[str]:
+    lines = ["All done."]
+    if entry.notebook:
+        lines += _labelled(
+            "Next",
+            f"{entry.notebook} shows it in pictures; `make solution-{entry.number}` compares.",
+        )
+    return lines
+
+
+def _failure(entry: ExerciseEntry, result: Result) -> list[str]:
+    file = entry.file.relative_to(ROOT)
+    if result.outcome == "broken":
+        return ["This file cannot be graded yet.", *_labelled("Happened", result.message)]
+    if result.outcome == "todo":
+        return [
+            f"Task {result.task} is next: {result.message}.",
+            *_labelled(
+                "Do",
+                f"open {file}, read what the function should do, put your code in place "
+                "of `raise NotImplementedError`, and run this again.",
+            ),
+            *_labelled("Stuck?", f"make hint-{entry.number}"),
+        ]
+    lines = [f"Task {result.task} is not done yet."]
+    lines += _labelled("Asked", result.claim)
+    lines += _labelled("Happened", result.message)
+    if result.sent:
+        heading = "What the server saw" + (f" ({result.note})" if result.note else "")
+        lines += [f"{heading}:", *_table(result.sent)]
+    if result.where:
+        lines += _labelled("Where", f"{file.parent.name}/{result.where}")
+    return [*lines, *_labelled("Stuck?", f"make hint-{entry.number}")]
+
+
+def _table(sent: list[tuple[str, str, str]]) -> list[str]:
+    """Return the commands as columns: who, what, the reply; the middle is left out if they are many."""
+    rows = [
+        f"  {who:<6} {what:<45.45} {'-> ' + reply if reply else '':<25.25}".rstrip()
+        for who, what, reply in sent
+    ]
+    if len(rows) <= MOST_ROWS:
+        return rows
+    head, tail = MOST_ROWS // 2, MOST_ROWS - MOST_ROWS // 2 - 1
+    return [*rows[:head], f"         ... {len(rows) - head - tail} more ...", *rows[-tail:]]
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=f"  {label:<{LABEL - 2}}",
+        subsequent_indent=" " * LABEL,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,2 @@
+def greet(client, name):
+    return f"hello, {name}"

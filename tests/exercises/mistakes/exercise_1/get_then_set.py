@@ -1,0 +1,7 @@
+def count_visit(client, page, seconds):
+    count = int(client.get(f"visits:{page}") or 0) + 1
+    if count == 1:
+        client.set(f"visits:{page}", count, ex=seconds)
+    else:
+        client.set(f"visits:{page}", count, keepttl=True)
+    return count

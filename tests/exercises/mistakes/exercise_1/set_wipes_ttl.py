@@ -1,0 +1,2 @@
+def correct_price(client, product, cents):
+    return bool(client.set(f"price:{product}", cents, xx=True))

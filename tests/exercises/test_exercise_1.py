@@ -1,0 +1,313 @@
+"""What exercise 1 asks. Each test's docstring is its claim; each message speaks to the learner."""
+
+from workshop.exercise import Exercise
+from workshop.lab import Lab
+
+WINDOW = 60  # seconds
+
+
+def test_task1_sets_and_reads_fields(exercise: Exercise, lab: Lab) -> None:
+    """A profile has the fields that were set, each with its newest value."""
+    exercise.set_field(lab.client, "7", "name", "Ada")
+    exercise.set_field(lab.client, "7", "city", "London")
+    exercise.set_field(lab.client, "7", "city", "Oslo")
+    got = exercise.get_profile(lab.client, "7")
+    want = {"name": "Ada", "city": "Oslo"}
+    assert got == want, f"get_profile() should return {want}; it returned {got!r}"
+    nobody = exercise.get_profile(lab.client, "8")
+    assert nobody == {}, f"user 8 has no profile: expected {{}}, got {nobody!r}"
+
+
+def test_task1_keeps_what_others_set(exercise: Exercise, lab: Lab) -> None:
+    """Two clients that set two fields at the same moment both succeed."""
+    for _ in lab.every_interruption(
+        lambda: exercise.set_field(lab.client, "7", "name", "Ada"),
+        lambda: exercise.set_field(lab.other, "7", "city", "Oslo"),
+    ):
+        got = exercise.get_profile(lab.client, "7")
+        assert got == {"name": "Ada", "city": "Oslo"}, (
+            "You set `name` while another client set `city`. Both should be there; "
+            f"the profile is {got!r}: one client wrote an old copy of the other's field"
+        )
+
+
+def test_task2_newest_first(exercise: Exercise, lab: Lab) -> None:
+    """Recent items come back with the newest first."""
+    for item in ("book", "lamp", "chair"):
+        exercise.add_recent(lab.client, "7", item, 10)
+    got = exercise.get_recent(lab.client, "7")
+    want = ["chair", "lamp", "book"]
+    assert got == want, f"after book, lamp, chair: expected {want}, got {got!r}"
+    nobody = exercise.get_recent(lab.client, "8")
+    assert nobody == [], f"user 8 looked at nothing: expected [], got {nobody!r}"
+
+
+def test_task2_stays_within_its_limit(exercise: Exercise, lab: Lab) -> None:
+    """However many items are added, the server keeps only the newest `limit`."""
+    for number in range(12):
+        exercise.add_recent(lab.client, "7", f"item {number}", 5)
+    got = exercise.get_recent(lab.client, "7")
+    want = [f"item {number}" for number in (11, 10, 9, 8, 7)]
+    assert got == want, f"after 12 items with limit 5: expected {want}, got {got!r}"
+    kept = lab.size_of_all_keys()
+    assert kept <= 5, (
+        f"the limit is 5, and the server still keeps {kept} items: "
+        "what is read is cut, but what is stored grows for ever"
+    )
+
+
+def test_task2_loses_no_item(exercise: Exercise, lab: Lab) -> None:
+    """Two clients that add an item at the same moment both succeed."""
+    for _ in lab.every_interruption(
+        lambda: exercise.add_recent(lab.client, "7", "book", 5),
+        lambda: exercise.add_recent(lab.other, "7", "lamp", 5),
+    ):
+        got = exercise.get_recent(lab.client, "7")
+        assert sorted(got) == ["book", "lamp"], (
+            "You added 'book' while another client added 'lamp'. Both should be there; "
+            f"the list is {got!r}: one client wrote an old copy of the list back"
+        )
+
+
+def test_task3_adds_points(exercise: Exercise, lab: Lab) -> None:
+    """A player's points add up, and the new score is returned."""
+    first = exercise.add_points(lab.client, "chess", "ada", 10)
+    second = exercise.add_points(lab.client, "chess", "ada", 5)
+    assert (first, second) == (10, 15), (
+        f"10 points, then 5 more: expected 10 and 15, got {first!r} and {second!r}"
+    )
+
+
+def test_task3_loses_no_points(exercise: Exercise, lab: Lab) -> None:
+    """Two clients that add points at the same moment both count."""
+    for _ in lab.every_interruption(
+        lambda: exercise.add_points(lab.client, "chess", "ada", 10),
+        lambda: exercise.add_points(lab.other, "chess", "ada", 5),
+    ):
+        [(_, score)] = exercise.get_page(lab.client, "chess", 1, 10)
+        assert score == 15, (
+            f"You added 10 while another client added 5. The score should be 15; it is {score!r}: "
+            "both read the old score, and the second write undid the first"
+        )
+
+
+def test_task3_pages_from_the_top(exercise: Exercise, lab: Lab) -> None:
+    """Page 1 begins with the best player; the last page may be short."""
+    for player, points in (("ada", 50), ("bo", 40), ("cy", 30), ("di", 20), ("ed", 10)):
+        exercise.add_points(lab.client, "chess", player, points)
+    got = [exercise.get_page(lab.client, "chess", page, 2) for page in (1, 2, 3, 4)]
+    want = [[("ada", 50), ("bo", 40)], [("cy", 30), ("di", 20)], [("ed", 10)], []]
+    for number, (page, expected) in enumerate(zip(got, want, strict=True), start=1):
+        assert page == expected, f"page {number} of size 2: expected {expected}, got {page!r}"
+
+
+def test_task3_asks_for_one_page_only(exercise: Exercise, lab: Lab) -> None:
+    """A page of 5 makes the server send 5 players, not the whole board."""
+    for number in range(200):
+        exercise.add_points(lab.client, "chess", f"player {number}", number)
+    lab.forget()
+    exercise.get_page(lab.client, "chess", 2, 5)
+    sent = lab.reply_items()
+    assert sent <= 20, (
+        f"for one page of 5 players the server sent {sent} values: "
+        "the whole board travels, and most of it is thrown away"
+    )
+
+
+def test_task4_counts_visits(exercise: Exercise, lab: Lab) -> None:
+    """Each visit counts one more; each page has its own counter."""
+    got = [exercise.count_visit(lab.client, "home", WINDOW) for _ in range(3)]
+    assert got == [1, 2, 3], f"three visits: expected 1, 2, 3, got {got!r}"
+    other = exercise.count_visit(lab.client, "about", WINDOW)
+    assert other == 1, f"the first visit to another page: expected 1, got {other!r}"
+
+
+def test_task4_expires(exercise: Exercise, lab: Lab) -> None:
+    """The first visit sets the expiry to the window's length."""
+    exercise.count_visit(lab.client, "home", WINDOW)
+    left = lab.ttl()
+    assert left is not None, "after the first visit the counter has no expiry: it counts for ever"
+    assert WINDOW - 5 < left <= WINDOW, (
+        f"the window is {WINDOW} s, and the counter would expire in {left:.0f} s"
+    )
+
+
+def test_task4_does_not_move_the_window(exercise: Exercise, lab: Lab) -> None:
+    """A later visit does not give the counter more time."""
+    exercise.count_visit(lab.client, "home", WINDOW)
+    lab.let_expire_in(10)
+    exercise.count_visit(lab.client, "home", WINDOW)
+    left = lab.ttl()
+    assert left is not None, "the second visit took the expiry away: the counter counts for ever"
+    assert left <= 10, (
+        "the window had 10 s left; after another visit it has "
+        f"{left:.0f} s: a page that is visited often would never start again at 1"
+    )
+
+
+def test_task4_loses_no_visit(exercise: Exercise, lab: Lab) -> None:
+    """Two visits at the same moment count as two."""
+    exercise.count_visit(lab.client, "home", WINDOW)  # so that both find a counter
+    exercise.count_visit(lab.client, "home", WINDOW)
+    for _ in lab.every_interruption(
+        lambda: exercise.count_visit(lab.client, "home", WINDOW),
+        lambda: exercise.count_visit(lab.other, "home", WINDOW),
+    ):
+        got = exercise.count_visit(lab.client, "home", WINDOW)
+        assert got == 5, (
+            "There were 2 visits, then 2 more at the same moment; the next should be the 5th, "
+            f"and was counted as {got!r}: both read the same number, and one visit was lost"
+        )
+
+
+def test_task4_survives_a_crash(exercise: Exercise, lab: Lab) -> None:
+    """A client that dies half-way leaves no counter without an expiry."""
+    for _ in lab.every_crash(lambda: exercise.count_visit(lab.client, "home", WINDOW)):
+        immortal = lab.keys_without_expiry()
+        assert immortal == [], (
+            f"Your client died between two commands, and left {immortal} without an expiry: "
+            "nobody will ever set it, and the counter counts for ever"
+        )
+
+
+def test_task4_survives_an_expiry_half_way(exercise: Exercise, lab: Lab) -> None:
+    """A counter that expires in the middle of a visit is not born again without an expiry."""
+    exercise.count_visit(lab.client, "home", WINDOW)
+    for _ in lab.every_interruption(
+        lambda: exercise.count_visit(lab.client, "home", WINDOW),
+        lab.expire_now,
+    ):
+        immortal = lab.keys_without_expiry()
+        assert immortal == [], (
+            f"The old counter expired between two of your commands, and {immortal} was made anew "
+            "by the second of them, without an expiry"
+        )
+
+
+def test_task5_saves_and_loads(exercise: Exercise, lab: Lab) -> None:
+    """Prices come back as numbers, None where none is stored."""
+    exercise.save_prices(lab.client, {"lamp": 1999, "pen": 0}, WINDOW)
+    got = exercise.load_prices(lab.client, ["lamp", "pen", "sofa"])
+    want = {"lamp": 1999, "pen": 0, "sofa": None}
+    assert got == want, f"load_prices() should return {want}; it returned {got!r}"
+
+
+def test_task5_every_price_expires(exercise: Exercise, lab: Lab) -> None:
+    """Every price has an expiry."""
+    exercise.save_prices(lab.client, {"lamp": 1999, "pen": 120, "sofa": 89900}, WINDOW)
+    immortal = lab.keys_without_expiry()
+    assert immortal == [], f"these have no expiry, and so are served for ever: {immortal}"
+
+
+def test_task5_saves_in_one_round_trip(exercise: Exercise, lab: Lab) -> None:
+    """Saving thirty prices takes no more round trips than saving three."""
+    few = {f"product {i}": i for i in range(3)}
+    many = {f"product {i}": i for i in range(30)}
+    exercise.save_prices(lab.client, few, WINDOW)  # a script may be loaded here
+    trips = [lab.round_trips(lambda: exercise.save_prices(lab.client, few, WINDOW))]
+    trips.append(lab.round_trips(lambda: exercise.save_prices(lab.client, many, WINDOW)))
+    assert trips[0] == trips[1], (
+        f"3 prices took {trips[0]} round trips, 30 took {trips[1]}: at half a millisecond each, "
+        "a thousand prices would take half a second"
+    )
+
+
+def test_task5_loads_in_one_round_trip(exercise: Exercise, lab: Lab) -> None:
+    """Loading thirty prices takes no more round trips than loading three."""
+    products = [f"product {i}" for i in range(30)]
+    exercise.load_prices(lab.client, products[:3])
+    trips = [lab.round_trips(lambda: exercise.load_prices(lab.client, products[:3]))]
+    trips.append(lab.round_trips(lambda: exercise.load_prices(lab.client, products)))
+    assert trips[0] == trips[1], (
+        f"3 prices took {trips[0]} round trips, 30 took {trips[1]}: ask for all of them at once"
+    )
+
+
+def test_task5_correction_keeps_the_expiry(exercise: Exercise, lab: Lab) -> None:
+    """A corrected price expires when the wrong one would have."""
+    exercise.save_prices(lab.client, {"lamp": 9919}, WINDOW)
+    lab.let_expire_in(10)
+    corrected = exercise.correct_price(lab.client, "lamp", 1999)
+    assert corrected is True, f"there was a price to correct: expected True, got {corrected!r}"
+    got = exercise.load_prices(lab.client, ["lamp"])
+    assert got == {"lamp": 1999}, f"the corrected price should be 1999; loaded {got!r}"
+    left = lab.ttl()
+    assert left is not None, "the correction took the expiry away: a plain SET always does"
+    assert left <= 10, f"it had 10 s left, and now has {left:.0f} s: the correction gave it more"
+
+
+def test_task5_corrects_only_what_is_there(exercise: Exercise, lab: Lab) -> None:
+    """There is nothing to correct where no price is stored."""
+    corrected = exercise.correct_price(lab.client, "sofa", 1)
+    assert corrected is False, f"no price of 'sofa' is stored: expected False, got {corrected!r}"
+    stored = sorted(lab.server.scan_iter())
+    assert stored == [], f"nothing should be stored by it; there is {stored}"
+
+
+def test_task5_correction_revives_nothing(exercise: Exercise, lab: Lab) -> None:
+    """A price that expires in the middle of its correction stays gone."""
+    exercise.save_prices(lab.client, {"lamp": 9919}, WINDOW)
+    for _ in lab.every_interruption(
+        lambda: exercise.correct_price(lab.client, "lamp", 1999),
+        lab.expire_now,
+    ):
+        immortal = lab.keys_without_expiry()
+        assert immortal == [], (
+            f"the price expired while you corrected it, and {immortal} is back without an expiry"
+        )
+
+
+def test_task6_deletes_the_user(exercise: Exercise, lab: Lab) -> None:
+    """All keys of the user are gone, and their number is returned."""
+    for part in ("cart", "profile", "seen:today"):
+        lab.server.set(f"user:1:{part}", "x")
+    got = exercise.forget_user(lab.client, "1")
+    left = sorted(lab.server.scan_iter())
+    assert left == [], f"every key of user 1 should be gone; left: {left}"
+    assert got == 3, f"three keys were deleted: expected 3, got {got!r}"
+    again = exercise.forget_user(lab.client, "1")
+    assert again == 0, f"there was nothing left to delete: expected 0, got {again!r}"
+
+
+def test_task6_leaves_others_alone(exercise: Exercise, lab: Lab) -> None:
+    """User 10 and user 1 are two people."""
+    others = ["user:10:cart", "user:100:cart", "user:1", "guest:user:1:cart"]
+    for key in [*others, "user:1:cart"]:
+        lab.server.set(key, "x")
+    exercise.forget_user(lab.client, "1")
+    left = sorted(lab.server.scan_iter())
+    lost = sorted(set(others) - set(left))
+    assert lost == [], f"user 1 was to be forgotten, and these are gone too: {lost}"
+    assert left == sorted(others), f"only {sorted(others)} should be left; there is {left}"
+
+
+def test_task6_takes_the_id_literally(exercise: Exercise, lab: Lab) -> None:
+    """An id with characters that mean something in a pattern deletes only its own keys."""
+    for user_id in ("*", "a?c", "[ab]", "a\\c"):
+        lab.server.flushdb()
+        for key in ("user:1:cart", "user:abc:cart", "user:a:cart", f"user:{user_id}:cart"):
+            lab.server.set(key, "x")
+        exercise.forget_user(lab.client, user_id)
+        left = sorted(lab.server.scan_iter())
+        assert left == ["user:1:cart", "user:a:cart", "user:abc:cart"], (
+            f"the user with the id {user_id!r} was to be forgotten; left: {left}. "
+            "In a pattern * ? [ ] and \\ are not taken literally"
+        )
+
+
+def test_task6_does_not_block_the_server(exercise: Exercise, lab: Lab) -> None:
+    """No single command looks at all keys, and no round trip is spent on each key."""
+    pipe = lab.server.pipeline(transaction=False)
+    for number in range(1000):
+        pipe.set(f"user:1:{number}", "x")
+        pipe.set(f"user:2:{number}", "x")
+    pipe.execute()
+    trips = lab.round_trips(lambda: exercise.forget_user(lab.client, "1"))
+    blocking = lab.commands_over_all_keys()
+    assert blocking == [], (
+        f"`{' '.join(blocking)}` looks at every key of the server before it serves anybody else: "
+        "with ten million keys that takes seconds"
+    )
+    assert trips <= 500, (
+        f"1,000 keys took {trips} round trips: look at, and delete, several keys with each command"
+    )
