@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from valkey_redis import EmbeddedServerError
+from valkey_redis import EmbeddedServerError, ValkeyRedisError
 from valkey_redis.embedded import find_binary
 from workshop import infra
-from workshop.grader import grade
+from workshop.grader import Result, grade
+from workshop.lab import require_empty
 from workshop.manifest import ROOT, ExerciseEntry, exercises
 from workshop.report import report
 
@@ -30,27 +31,29 @@ def _entry(number: int) -> ExerciseEntry:
     return found
 
 
-def _backend() -> tuple[str, str | None]:
-    """Return the learner's backend: an own server, else the embedded one, else fakeredis."""
-    own = os.environ.get("VALKEY_URL") or os.environ.get("REDIS_URL")
-    if own:
-        return "valkey", own
+def _grade(entry: ExerciseEntry) -> list[Result]:
+    """Grade the learner's file on their own server, else the embedded one, else fakeredis."""
+    own, backend = os.environ.get("VALKEY_URL"), "valkey"
     try:
-        find_binary()
+        if own:
+            require_empty(own)
+        else:
+            find_binary()
     except EmbeddedServerError:
-        return "fakeredis", None
-    return "valkey", None
+        backend = "fakeredis"
+    except ValkeyRedisError as error:
+        sys.exit(f"error: {error}")
+    try:
+        return grade(entry, entry.file, backend=backend, own_server=own)
+    except ValueError as error:
+        sys.exit(f"exercise {entry.number}: {error}")
 
 
 @app.command()
 def exercise(number: int) -> None:
     """Grade your solution of an exercise."""
     entry = _entry(number)
-    backend, own = _backend()
-    try:
-        results = grade(entry, entry.file, backend=backend, own_server=own)
-    except ValueError as error:
-        sys.exit(f"exercise {number}: {error}")
+    results = _grade(entry)
     print("\n".join(report(entry, results)))
     if any(result.outcome != "passed" for result in results):
         raise typer.Exit(1)
@@ -60,13 +63,11 @@ def exercise(number: int) -> None:
 def hint(number: int) -> None:
     """Show the next hint for the first task that is not done: a question, a command, a sketch."""
     entry = _entry(number)
-    backend, own = _backend()
-    results = grade(entry, entry.file, backend=backend, own_server=own)
-    open_tasks = sorted({result.task for result in results if result.outcome != "passed"})
+    open_tasks = {result.task for result in _grade(entry) if result.outcome != "passed"}
     if not open_tasks:
         print(f"Exercise {number} is done: no hint is needed.")
         return
-    task = open_tasks[0]
+    task = min(open_tasks)
     shown = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {}
     key = f"{number}.{task}"
     hints = entry.task[task - 1].hints

@@ -186,21 +186,24 @@ def _count(reply: Any) -> int:
 def open_backend(name: str, own_url: str | None = None) -> Iterator[Callable[[], Lab]]:
     """Yield a maker of labs on `fakeredis`, or on `valkey`: embedded, or the learner's own server.
 
-    Raises ConfigurationError for an own server whose database is not empty, since the
-    tests empty it, and ServerUnavailableError if it does not answer.
+    The tests empty an own server's database: `require_empty` must have looked at it first.
     """
     if name == "fakeredis":
         yield _fake_lab
     elif own_url is not None:
         config = ValkeyConfig(url=own_url, timeout=TIMEOUT)
-        _require_empty(config)
         yield lambda: _lab(config)
     else:
         with EmbeddedServer() as server:
             yield lambda: _lab(server.config)
 
 
-def _require_empty(config: ValkeyConfig) -> None:
+def require_empty(own_url: str) -> None:
+    """Refuse a learner's server whose database holds anything, since the tests empty it.
+
+    Raises ConfigurationError, or ServerUnavailableError if it does not answer.
+    """
+    config = ValkeyConfig(url=own_url)
     if config.address.topology != "standalone":
         raise ConfigurationError("VALKEY_URL: the exercises take a standalone server")
     with ValkeyClient(config) as client:

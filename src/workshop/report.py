@@ -7,7 +7,7 @@ from workshop.manifest import ROOT, ExerciseEntry
 
 WIDTH = 80
 MOST_ROWS = 7  # commands shown; the rest is counted
-LABEL = 10  # columns before the text
+LABEL = 12  # columns before the text
 
 
 def report(entry: ExerciseEntry, results: list[Result]) -> list[str]:

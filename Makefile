@@ -1,0 +1,59 @@
+# Verbs only, one line each. `make` alone lists them. Nothing needs to be installed but Python 3.11+ and make.
+PYTHON ?= python3
+RUN := .venv/bin/python -m
+.DEFAULT_GOAL := help
+.PHONY: help setup examples test coverage lint fix notebooks jupyter infra-up infra-down clean ready lock
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sed 's/%/N/'
+
+setup: ## install everything into .venv (once)
+	@$(PYTHON) src/workshop/bootstrap.py
+
+ready:
+	@$(PYTHON) src/workshop/bootstrap.py --quiet
+
+examples: ready ## run every example on a real, embedded Valkey
+	@$(RUN) workshop examples
+
+example-%: ready ## run example N
+	@$(RUN) workshop example $*
+
+exercise-%: ready ## grade your solution of exercise N
+	@$(RUN) workshop exercise $*
+
+hint-%: ready ## show the next hint for exercise N
+	@$(RUN) workshop hint $*
+
+solution-%: ready ## show one good solution of exercise N
+	@$(RUN) workshop solution $*
+
+test: ready ## run the project's own tests
+	@$(RUN) pytest -n 2
+
+coverage: ready ## the same, with the lines that no test reaches
+	@$(RUN) pytest -n 2 --cov --cov-report=term-missing:skip-covered
+
+lint: ready ## ruff, formatting, mypy --strict
+	@$(RUN) ruff check && $(RUN) ruff format --check && $(RUN) mypy
+
+fix: ready ## mend what ruff can mend
+	@$(RUN) ruff check --fix && $(RUN) ruff format
+
+notebooks: ready ## run every notebook anew and keep its outputs
+	@$(RUN) workshop notebooks
+
+jupyter: ready ## open the notebooks in JupyterLab
+	@$(RUN) jupyter lab notebooks
+
+infra-up: ready ## start a server on 127.0.0.1:6379 (Docker's, else the embedded one)
+	@$(RUN) workshop infra-up
+
+infra-down: ready ## stop it
+	@$(RUN) workshop infra-down
+
+lock: ready ## renew requirements.lock
+	@$(RUN) uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras --no-emit-index-url pyproject.toml -o requirements.lock
+
+clean: ## remove what setup and the tools made; your exercises stay
+	@rm -rf .venv .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov .workshop

@@ -1,0 +1,1 @@
+"""Examples: one idea each, short, each runs alone: `make example-1`."""
