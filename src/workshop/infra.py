@@ -1,5 +1,6 @@
 """A server on 127.0.0.1:6379 to play with: Docker's where an engine answers, else the embedded one."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from valkey_redis import ValkeyRedisError
 from valkey_redis.embedded import HOST, EmbeddedServer
@@ -37,7 +39,7 @@ def up() -> None:
     PID_FILE.parent.mkdir(exist_ok=True)
     with LOG_FILE.open("w") as log:
         holder = subprocess.Popen(
-            [sys.executable, "-m", "workshop.infra"],
+            [sys.executable, "-m", "workshop.infra", str(PORT), str(PID_FILE)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -53,7 +55,7 @@ def up() -> None:
             print(f"infra-up: to use it: export VALKEY_URL=valkey://{HOST}:{PORT}")
             return
         time.sleep(0.02)
-    sys.exit(f"infra-up: {LOG_FILE.read_text().strip().splitlines()[-1:] or ['it did not start']}")
+    sys.exit(f"infra-up: {LOG_FILE.read_text().strip() or 'the server did not start'}")
 
 
 def down() -> None:
@@ -71,18 +73,19 @@ def down() -> None:
     print("infra-down: stopped.")
 
 
-def hold() -> None:
-    """Hold the embedded server until SIGTERM; the pid file is there exactly as long as it serves."""
+def hold(port: int, pid_file: Path) -> None:
+    """Hold the embedded server until SIGTERM; the locked pid file is there as long as it serves."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        with EmbeddedServer(port=PORT):
-            try:
-                PID_FILE.write_text(str(os.getpid()))
-                signal.pause()
-            finally:
-                PID_FILE.unlink(missing_ok=True)
+        with pid_file.open("w") as file, EmbeddedServer(port=port):
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write(str(os.getpid()))
+            file.flush()
+            signal.pause()
     except ValkeyRedisError as error:
         sys.exit(str(error))
+    finally:
+        pid_file.unlink(missing_ok=True)
 
 
 def _docker_answers() -> bool:
@@ -94,16 +97,19 @@ def _docker_answers() -> bool:
 
 
 def _holder() -> int | None:
-    """Return the pid of the process that holds our server, if it lives and is ours."""
-    if not PID_FILE.exists():
-        return None
-    pid = int(PID_FILE.read_text())
+    """Return the pid of the process that holds our server.
+
+    The lock tells, not the number: that may be another process's by now.
+    """
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        PID_FILE.unlink(missing_ok=True)  # it was killed and could not tidy up
-        return None
-    return pid
+        with PID_FILE.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read() or 0) or None
+    except FileNotFoundError:
+        pass
+    return None
 
 
 def _port_is_taken() -> bool:
@@ -112,4 +118,4 @@ def _port_is_taken() -> bool:
 
 
 if __name__ == "__main__":
-    hold()
+    hold(int(sys.argv[1]), Path(sys.argv[2]))

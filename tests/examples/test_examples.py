@@ -1,0 +1,127 @@
+"""The examples run: on their own server, on yours, and not at all without a clear word."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import valkey_redis.examples
+from valkey_redis import ValkeyClient
+from valkey_redis.embedded import EmbeddedServer
+
+FOLDER = Path(valkey_redis.examples.__file__).parent
+EXAMPLES = sorted(path.stem for path in FOLDER.glob("example_*.py"))
+HOLD = (
+    "from valkey_redis.examples._demo import demo_client\n"
+    "with demo_client() as client:\n"
+    "    print(client.raw.connection_pool.connection_kwargs['port'], flush=True)\n"
+    "    input()\n"
+)
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Return this process's environment without any server in it, but for `settings`."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("VALKEY_", "REDIS_"))}
+    return kept | settings
+
+
+def run(name: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run one example as a person would, in a folder with no `.env`."""
+    return subprocess.run(
+        [sys.executable, "-m", f"valkey_redis.examples.{name}"],
+        cwd=folder,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def is_listening(port: int) -> bool:
+    """Return whether anything accepts connections on a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_runs_alone(name: str, tmp_path: Path) -> None:
+    """An example needs no server, no Docker and no environment variable."""
+    done = run(name, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "server: ValkeyClient(valkey://127.0.0.1:" in done.stdout
+
+
+def test_example_1_shows_what_it_teaches(tmp_path: Path) -> None:
+    """Expiry, counters, one round trip, deletion by prefix: each line says what happened."""
+    lines = run("example_1", tmp_path).stdout.splitlines()
+    assert "visits: [1, 2, 3, 4]; the window still ends in 10 s" in lines
+    assert "lamp, pen, table cost [1999, 120, None] (None: not stored)" in lines
+    assert any(line.startswith("deleted 6 keys") for line in lines)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_uses_your_server_and_leaves_it_as_it_was(
+    name: str, tmp_path: Path, server: EmbeddedServer
+) -> None:
+    """With VALKEY_URL set, that server does the work, and keeps nothing but what it had."""
+    with ValkeyClient(server.config) as client:
+        client.raw.execute_command("FLUSHALL")
+        client.set("mine", 1)
+        client.raw.execute_command("CONFIG", "RESETSTAT")
+        done = run(name, tmp_path, VALKEY_URL=server.url)
+        commands = client.raw.execute_command("INFO", "stats")["total_commands_processed"]
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"server: ValkeyClient({server.url})" in done.stdout
+        assert commands > 5
+        assert list(client.scan()) == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("valkey://127.0.0.1:1", "error: valkey://127.0.0.1:1: Error "),
+        ("http://127.0.0.1:6379", "error: VALKEY_URL has the scheme 'http://'; takes valkey://"),
+        ("valkey://127.0.0.1:99999", "error: VALKEY_URL has the port 99999; takes 1 to 65535"),
+    ],
+)
+def test_a_wrong_server_is_one_clear_line(url: str, text: str, tmp_path: Path) -> None:
+    """With a wrong VALKEY_URL there is one line on stderr and an exit code."""
+    done = run(EXAMPLES[0], tmp_path, VALKEY_URL=url)
+    assert done.returncode == 1
+    assert done.stderr.startswith(text)
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_killed_example_leaves_no_server(tmp_path: Path) -> None:
+    """SIGKILL in the middle of an example leaves nothing that listens."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        port = _port(process)
+        assert is_listening(port)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        deadline = time.monotonic() + 10
+        while is_listening(port) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not is_listening(port)
+
+
+def _port(process: subprocess.Popen[str]) -> int:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.strip().isdigit():
+            return int(line)
+    raise AssertionError("the example ended early")

@@ -1,0 +1,124 @@
+"""The exercises hold what they promise: stubs fail, solutions pass, every mistake is caught."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from workshop.grader import Result, grade
+from workshop.manifest import ROOT, ExerciseEntry, Mistake, exercises
+
+ENTRIES = list(exercises().values())
+UNSOLVED = [entry for entry in ENTRIES if entry.number > 0]  # exercise 0 is solved already
+MISTAKES = [
+    (entry, mistake, backend)
+    for entry in ENTRIES
+    for mistake in entry.mistake
+    for backend in entry.backends
+]
+
+
+def name_of(value: object) -> str:
+    """Return a test id."""
+    if isinstance(value, str):
+        return value
+    return value.name if isinstance(value, Mistake) else f"exercise-{getattr(value, 'number', '')}"
+
+
+def functions(file: Path) -> list[str]:
+    """Return the names of a file's own functions."""
+    return [
+        node.name
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
+def outcomes(results: list[Result]) -> dict[str, str]:
+    """Return each test's outcome."""
+    return {result.test: result.outcome for result in results}
+
+
+@pytest.mark.parametrize("entry", UNSOLVED, ids=name_of)
+def test_every_test_fails_on_the_stub_because_it_is_not_written(entry: ExerciseEntry) -> None:
+    """The untouched stub fails each test of each task, and says that it is not written yet."""
+    results = grade(entry, entry.file, backend="fakeredis")
+    assert {result.outcome for result in results} == {"todo"}, outcomes(results)
+    assert {result.task for result in results} == set(range(1, len(entry.task) + 1))
+
+
+def test_exercise_0_is_solved() -> None:
+    """A newcomer's first exercise is green at once."""
+    results = grade(exercises()[0], exercises()[0].file, backend="valkey")
+    assert set(outcomes(results).values()) == {"passed"}
+
+
+@pytest.mark.parametrize("entry", UNSOLVED, ids=name_of)
+def test_the_solution_copied_in_passes(entry: ExerciseEntry) -> None:
+    """The grader that failed the stub passes the solution."""
+    results = grade(entry, entry.solution, backend="valkey")
+    assert set(outcomes(results).values()) == {"passed"}, outcomes(results)
+
+
+@pytest.mark.parametrize(("entry", "mistake", "backend"), MISTAKES, ids=name_of)
+def test_every_mistake_fails_in_its_own_task(
+    entry: ExerciseEntry, mistake: Mistake, backend: str
+) -> None:
+    """A known mistake over the solution fails, by an assertion, in its own task and in no other."""
+    file = entry.mistake_file(mistake.name)
+    results = grade(entry, entry.solution, backend=backend, mistake=file)
+    failed = [result for result in results if result.outcome != "passed"]
+    assert failed, f"{mistake.name} passes every test"
+    assert {result.task for result in failed} == {mistake.task}, outcomes(failed)
+    for result in failed:
+        assert result.outcome == "failed", result
+        assert "raised" not in result.message, result.message
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=name_of)
+def test_deleting_a_function_passes_nothing(entry: ExerciseEntry, tmp_path: Path) -> None:
+    """Whoever deletes a function is told its name, and fails."""
+    for name in functions(entry.file):
+        deletion = tmp_path / f"without_{name}.py"
+        deletion.write_text(f"del {name}\n")
+        results = grade(entry, entry.solution, backend="fakeredis", mistake=deletion)
+        broken = [result for result in results if result.outcome == "broken"]
+        assert broken, f"without {name} every test passes"
+        assert f"`{name}`" in broken[0].message
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=name_of)
+def test_stub_and_solution_have_the_same_functions(entry: ExerciseEntry) -> None:
+    """The stub asks for what the solution has."""
+    assert functions(entry.file) == functions(entry.solution)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=name_of)
+def test_the_exercise_tests_speak(entry: ExerciseEntry) -> None:
+    """Each test has a claim and a task; each assertion has a message."""
+    tree = ast.parse(entry.tests.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            assert ast.get_docstring(node), f"{node.name} has no claim"
+            assert node.name.startswith("test_task"), f"{node.name} names no task"
+        if isinstance(node, ast.Assert):
+            assert node.msg is not None, f"line {node.lineno} asserts without a message"
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=name_of)
+def test_the_manifest_and_the_files_agree(entry: ExerciseEntry) -> None:
+    """Every mistake named has its file and every file its name; page and notebook are there."""
+    folder = entry.mistake_file("x").parent
+    assert sorted(path.stem for path in folder.glob("*.py")) == sorted(
+        m.name for m in entry.mistake
+    )
+    assert {mistake.task for mistake in entry.mistake} <= set(range(1, len(entry.task) + 1))
+    for path in filter(None, (entry.page, entry.notebook)):
+        assert (ROOT / path).exists(), path
+
+
+def test_prerequisites_come_earlier() -> None:
+    """Numbers rise by one, and no exercise needs a later one, so there is no cycle."""
+    assert list(exercises()) == list(range(len(ENTRIES)))
+    for entry in ENTRIES:
+        assert all(0 <= needed < entry.number for needed in entry.prerequisites)

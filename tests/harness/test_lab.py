@@ -1,0 +1,148 @@
+"""The lab records what the server saw, and lets accidents happen at every step."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from valkey_redis.embedded import EmbeddedServer
+from workshop.lab import Lab, open_backend
+from workshop.recorder import parse_commands
+
+
+@pytest.fixture(params=["fakeredis", "valkey-py", "redis-py"])
+def lab(request: pytest.FixtureRequest, server: EmbeddedServer) -> Iterator[Lab]:
+    """Yield a lab on fakeredis, and on a real server through each driver."""
+    schemes = {"valkey-py": "valkey", "redis-py": "redis"}
+    scheme = schemes.get(request.param)
+    url = server.url.replace("valkey", scheme) if scheme else None
+    with open_backend("valkey" if url else "fakeredis", url) as make:
+        lab = make()
+        yield lab
+        lab.close()
+
+
+def seen(lab: Lab) -> list[tuple[str, str, str, int]]:
+    """Return the transcript."""
+    return [(e.client, e.text(), e.reply_text(), e.trip) for e in lab.recorder.sent]
+
+
+def test_records_commands_with_replies(lab: Lab) -> None:
+    """A transcript names the client, the command, the reply; the onlooker is not in it."""
+    lab.client.set("a", 1)
+    lab.other.incr("a")
+    lab.server.get("a")
+    lab.client.get("none")
+    assert seen(lab) == [
+        ("you", "SET a 1", "OK", 1),
+        ("other", "INCRBY a 1", "2", 2),
+        ("you", "GET none", "nothing", 3),
+    ]
+
+
+def test_records_a_pipeline_as_one_trip(lab: Lab) -> None:
+    """Commands that travel together have one trip; a transaction shows MULTI and EXEC."""
+    plain = lab.client.pipeline(transaction=False)
+    plain.set("a", 1).get("a").execute()
+    lab.client.pipeline(transaction=True).incr("a").execute()
+    assert seen(lab) == [
+        ("you", "SET a 1", "OK", 1),
+        ("you", "GET a", "1", 1),
+        ("you", "MULTI", "OK", 2),
+        ("you", "INCRBY a 1", "QUEUED", 2),
+        ("you", "EXEC", "[2]", 2),
+    ]
+
+
+def test_records_an_error_reply(lab: Lab) -> None:
+    """An error is a reply too, and the next command's reply is its own."""
+    lab.client.set("a", "x")
+    with pytest.raises(Exception, match="not an integer"):
+        lab.client.incr("a")
+    lab.client.get("a")
+    assert [row[2] for row in seen(lab)][0::2] == ["OK", "x"]
+    assert seen(lab)[1][2].startswith("error: value is not an integer")
+
+
+def test_cuts_long_arguments_and_escapes(lab: Lab) -> None:
+    """A transcript stays short and printable."""
+    lab.client.set("a", "x" * 500)
+    lab.client.set("b", "line\nbreak")
+    texts = [row[1] for row in seen(lab)]
+    assert len(texts[0]) < 60
+    assert texts[1] == "SET b line\\nbreak"
+
+
+def test_an_interruption_happens_before_every_trip(lab: Lab) -> None:
+    """GET, SET can be interrupted twice; both begin with the same state; the second loses a count."""
+
+    def read_then_write(client: object) -> None:
+        client.set("n", int(client.get("n")) + 1)  # type: ignore[attr-defined]  # either driver's
+
+    lab.server.set("n", 5)
+    ends = []
+    for _ in lab.every_interruption(
+        lambda: read_then_write(lab.client), lambda: read_then_write(lab.other)
+    ):
+        ends.append(lab.server.get("n"))  # noqa: PERF401 - the loop's steps are the subject
+    assert ends == ["7", "6"]
+
+
+def test_a_crash_happens_before_every_trip(lab: Lab) -> None:
+    """A client that dies sends nothing more, not even from `except` or `finally`."""
+
+    def two_steps() -> None:
+        try:
+            lab.client.set("first", 1)
+            lab.client.set("second", 1)
+        finally:
+            lab.client.set("finally", 1)
+
+    states = [sorted(lab.server.scan_iter()) for _ in lab.every_crash(two_steps)]
+    assert states == [[], ["first"], ["first", "second"]]
+
+
+def test_state_is_restored_with_types_and_expiries(lab: Lab) -> None:
+    """Each replay begins with the very same keys, whatever the one before left."""
+    lab.server.set("s", "x", px=50_000)
+    lab.server.rpush("l", "a", "b")
+    lab.server.zadd("z", {"m": 1.5})
+    lab.server.hset("h", "f", "v")
+    begun_with = []
+
+    def wreck() -> None:
+        server = lab.server
+        values = (server.get("s"), server.lrange("l", 0, -1), server.zscore("z", "m"))
+        begun_with.append((*values, server.hgetall("h"), server.pttl("s") > 0, server.pttl("l")))
+        server.flushdb()
+
+    for _ in lab.every_interruption(lambda: [lab.client.ping() for _ in range(3)], wreck):
+        pass
+    assert begun_with == [("x", ["a", "b"], 1.5, {"f": "v"}, True, -1)] * 3
+
+
+def test_time_passes_by_decree(lab: Lab) -> None:
+    """Keys that expire have the time that is left to them; others stay."""
+    lab.server.set("mortal", 1, ex=60)
+    lab.server.set("immortal", 1)
+    lab.let_expire_in(10)
+    assert 9 < lab.server.pttl("mortal") / 1000 <= 10
+    assert lab.ttl() is None
+    assert lab.keys_without_expiry() == ["immortal"]
+    lab.expire_now()
+    assert sorted(lab.server.scan_iter()) == ["immortal"]
+
+
+def test_finds_commands_over_all_keys(lab: Lab) -> None:
+    """KEYS is found plain, inside a script, and disguised as one huge SCAN."""
+    lab.client.scan(0, count=500)
+    assert lab.commands_over_all_keys() == []
+    lab.client.keys("a*")
+    lab.client.eval("return redis.call('keys', '*')", 0)
+    lab.client.scan(0, count=10_000_000)
+    assert len(lab.commands_over_all_keys()) == 3
+
+
+def test_parses_requests() -> None:
+    """Requests are read as the protocol says, also several at once and bytes that are no text."""
+    data = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n*1\r\n$2\r\n\xff\n\r\n"
+    assert list(parse_commands(data)) == [("GET", "a"), ("\\xff\n",)]
