@@ -49,6 +49,7 @@ def up() -> None:
     deadline = time.monotonic() + WAIT
     while holder.poll() is None and time.monotonic() < deadline:
         if _holder() is not None:
+            holder.returncode = 0  # it outlives us, and is not ours to wait for
             print(
                 f"infra-up: embedded Valkey on {HOST}:{PORT} (pid {holder.pid}); `make infra-down` stops it."
             )
