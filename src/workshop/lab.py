@@ -65,10 +65,15 @@ class Lab:
         def die() -> None:
             raise ClientDiedError
 
-        yield from self._at_every_trip(action, die, "your client dies")
+        yield from self._at_every_trip(action, die, "your client dies", for_good=True)
 
     def _at_every_trip(
-        self, action: Callable[[], Any], accident: Callable[[], Any], what: str
+        self,
+        action: Callable[[], Any],
+        accident: Callable[[], Any],
+        what: str,
+        *,
+        for_good: bool = False,
     ) -> Iterator[int]:
         state = self._dump()
         trips = self.round_trips(action)
@@ -82,7 +87,8 @@ class Lab:
                 if client != "you":
                     return
                 count += 1
-                if count == step:
+                # A dead client sends nothing any more, not even from `finally`.
+                if count == step or (for_good and count > step):
                     accident()
 
             self.note = f"{what} before your round trip {step} of {trips}"

@@ -1,6 +1,7 @@
 """The exercises hold what they promise: stubs fail, solutions pass, every mistake is caught."""
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def functions(file: Path) -> list[str]:
     ]
 
 
+def is_untouched(file: Path) -> bool:
+    """Return whether every function of a stub still waits to be written."""
+    return file.read_text(encoding="utf-8").count("raise NotImplementedError\n") == len(
+        functions(file)
+    )
+
+
 def outcomes(results: list[Result]) -> dict[str, str]:
     """Return each test's outcome."""
     return {result.test: result.outcome for result in results}
@@ -42,6 +50,8 @@ def outcomes(results: list[Result]) -> dict[str, str]:
 @pytest.mark.parametrize("entry", UNSOLVED, ids=name_of)
 def test_every_test_fails_on_the_stub_because_it_is_not_written(entry: ExerciseEntry) -> None:
     """The untouched stub fails each test of each task, and says that it is not written yet."""
+    if "CI" not in os.environ and not is_untouched(entry.file):
+        pytest.skip(f"you have solved a part of {entry.file.name}; CI checks the untouched one")
     results = grade(entry, entry.file, backend="fakeredis")
     assert {result.outcome for result in results} == {"todo"}, outcomes(results)
     assert {result.task for result in results} == set(range(1, len(entry.task) + 1))

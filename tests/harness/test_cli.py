@@ -1,9 +1,7 @@
 """The learner's commands, run as a learner would in a copy of the workshop."""
 
-import os
-import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,38 +9,8 @@ import pytest
 from valkey_redis import ValkeyClient
 from valkey_redis.embedded import EmbeddedServer, free_port
 from workshop import infra
-from workshop.manifest import ROOT
 
-COPIED = ("src", "exercises", "solutions", "tests", "pyproject.toml")
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """Return a copy of the workshop that a test may edit."""
-    for name in COPIED:
-        source, target = ROOT / name, tmp_path / name
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-    return tmp_path
-
-
-def workshop(
-    copy: Path, *words: str, typed: str = "", **settings: str
-) -> subprocess.CompletedProcess[str]:
-    """Run `workshop WORDS` in the copy."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("VALKEY_", "REDIS_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "workshop", *words],
-        cwd=copy,
-        env=kept | {"PYTHONPATH": str(copy / "src")} | settings,
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+Workshop = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def learner_writes(copy: Path, text: str) -> None:
@@ -60,9 +28,9 @@ def assert_readable(output: str) -> None:
     assert "site-packages" not in output
 
 
-def test_the_stub_says_what_to_do(copy: Path) -> None:
+def test_the_stub_says_what_to_do(workshop: Workshop) -> None:
     """On the untouched stub the report names the first task and what to do."""
-    done = workshop(copy, "exercise", "1")
+    done = workshop("exercise", "1")
     assert done.returncode == 1
     assert_readable(done.stdout)
     assert "0 of 6 tasks done" in done.stdout
@@ -70,19 +38,19 @@ def test_the_stub_says_what_to_do(copy: Path) -> None:
     assert "open exercises/exercise_1.py" in done.stdout
 
 
-def test_the_solution_passes(copy: Path) -> None:
+def test_the_solution_passes(copy: Path, workshop: Workshop) -> None:
     """With the solution copied in, every task is done."""
     learner_writes(copy, "")
-    done = workshop(copy, "exercise", "1")
+    done = workshop("exercise", "1")
     assert (done.returncode, done.stderr) == (0, "")
     assert "6 of 6 tasks done" in done.stdout
 
 
-def test_a_race_is_replayed(copy: Path) -> None:
+def test_a_race_is_replayed(copy: Path, workshop: Workshop) -> None:
     """A lost update is shown as the commands that the server saw, in order, by client."""
     mistake = "tests/exercises/mistakes/exercise_1/get_then_set.py"
     learner_writes(copy, (copy / mistake).read_text())
-    done = workshop(copy, "exercise", "1")
+    done = workshop("exercise", "1")
     assert_readable(done.stdout)
     table = done.stdout.partition("What the server saw")[2].splitlines()[1:5]
     assert [row.split()[:2] for row in table] == [
@@ -113,46 +81,48 @@ def test_a_race_is_replayed(copy: Path) -> None:
         ),
     ],
 )
-def test_broken_code_gets_one_clear_sentence(copy: Path, code: str, text: str) -> None:
+def test_broken_code_gets_one_clear_sentence(
+    copy: Path, workshop: Workshop, code: str, text: str
+) -> None:
     """Whatever the learner's file does, the runner survives and says what happened."""
     learner_writes(copy, "\n\n" + code)
-    done = workshop(copy, "exercise", "1")
+    done = workshop("exercise", "1")
     assert done.returncode == 1
     assert_readable(done.stdout)
     assert text in " ".join(done.stdout.split()), done.stdout
 
 
-def test_a_flood_of_output_is_not_shown(copy: Path) -> None:
+def test_a_flood_of_output_is_not_shown(copy: Path, workshop: Workshop) -> None:
     """What the learner's code prints does not drown the report."""
     learner_writes(copy, "\n\nprint('x' * 1_000_000)\n")
-    done = workshop(copy, "exercise", "1")
+    done = workshop("exercise", "1")
     assert done.returncode == 0
     assert_readable(done.stdout)
 
 
-def test_hints_come_one_by_one(copy: Path) -> None:
+def test_hints_come_one_by_one(workshop: Workshop) -> None:
     """A question, then a command, then a sketch; then nothing new."""
-    seen = [workshop(copy, "hint", "1").stdout for _ in range(4)]
+    seen = [workshop("hint", "1").stdout for _ in range(4)]
     assert [output.count("/3  ") for output in seen] == [1, 2, 3, 3]
     assert "task 1: A profile, field by field" in seen[0]
 
 
-def test_no_hint_once_done(copy: Path) -> None:
+def test_no_hint_once_done(workshop: Workshop) -> None:
     """Exercise 0 is solved, and says so."""
-    assert "is done" in workshop(copy, "hint", "0").stdout
+    assert "is done" in workshop("hint", "0").stdout
 
 
-def test_the_solution_is_shown_only_after_a_yes(copy: Path) -> None:
+def test_the_solution_is_shown_only_after_a_yes(copy: Path, workshop: Workshop) -> None:
     """`no` shows nothing; `yes` shows the file."""
     text = (copy / "solutions" / "exercise_1.py").read_text()
-    assert text not in workshop(copy, "solution", "1", typed="n\n").stdout
-    assert text in workshop(copy, "solution", "1", typed="y\n").stdout
+    assert text not in workshop("solution", "1", typed="n\n").stdout
+    assert text in workshop("solution", "1", typed="y\n").stdout
 
 
 @pytest.mark.parametrize("verb", ["exercise", "hint", "solution", "example"])
-def test_an_unknown_number_is_one_clear_line(copy: Path, verb: str) -> None:
+def test_an_unknown_number_is_one_clear_line(workshop: Workshop, verb: str) -> None:
     """The line names what there is."""
-    done = workshop(copy, verb, "77")
+    done = workshop(verb, "77")
     assert done.returncode == 1
     assert done.stderr.startswith(
         f"there is no {'example' if verb == 'example' else 'exercise'} 77;"
@@ -160,25 +130,27 @@ def test_an_unknown_number_is_one_clear_line(copy: Path, verb: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_an_own_server_is_used_if_its_database_is_empty(copy: Path, server: EmbeddedServer) -> None:
+def test_an_own_server_is_used_if_its_database_is_empty(
+    workshop: Workshop, server: EmbeddedServer
+) -> None:
     """The exercises run on VALKEY_URL, and never empty a database that holds something."""
     with ValkeyClient(server.config) as client:
         client.raw.execute_command("FLUSHALL")
-        done = workshop(copy, "exercise", "0", VALKEY_URL=server.url)
+        done = workshop("exercise", "0", VALKEY_URL=server.url)
         assert (done.returncode, done.stderr) == (0, "")
         client.set("precious", 1)
-        refused = workshop(copy, "exercise", "0", VALKEY_URL=server.url)
+        refused = workshop("exercise", "0", VALKEY_URL=server.url)
         assert refused.returncode == 1
         assert "is not empty" in refused.stderr
         assert client.get("precious") == 1
-        other = workshop(copy, "exercise", "0", VALKEY_URL=f"{server.url}/5")
+        other = workshop("exercise", "0", VALKEY_URL=f"{server.url}/5")
         assert other.returncode == 0
         assert client.get("precious") == 1
 
 
-def test_a_wrong_own_server_is_one_clear_line(copy: Path) -> None:
+def test_a_wrong_own_server_is_one_clear_line(workshop: Workshop) -> None:
     """No server there: one line, and no verdict on the learner's code."""
-    done = workshop(copy, "exercise", "0", VALKEY_URL="valkey://127.0.0.1:1")
+    done = workshop("exercise", "0", VALKEY_URL="valkey://127.0.0.1:1")
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("error: valkey://127.0.0.1:1:")
