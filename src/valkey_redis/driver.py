@@ -5,13 +5,13 @@ between them: neither driver satisfies a precise Protocol under mypy strict.
 """
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Protocol, cast
 
+from valkey_redis import clustering
 from valkey_redis.address import Address
 from valkey_redis.config import ValkeyConfig
 from valkey_redis.errors import ConfigurationError
@@ -36,28 +36,6 @@ class AsyncRawClient(Protocol):
     def scan_iter(self, match: str, count: int) -> AsyncIterator[Any]: ...  # noqa: D102
     def pubsub(self, **options: Any) -> Any: ...  # noqa: D102
     def aclose(self) -> Awaitable[None]: ...  # noqa: D102
-
-
-class _AsyncGated:
-    """Mixin that makes callers wait for a connection: the cluster's pool raises instead."""
-
-    _gate: asyncio.Semaphore
-
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        async with self._gate:
-            return await cast("Any", super()).execute_command(*args, **options)
-
-
-class _AsyncPubSubOnOneNode:
-    """Mixin for a cluster client without pub/sub: a cluster sends every message to every node."""
-
-    def pubsub(self, **options: Any) -> Any:
-        cluster = cast("Any", self)
-        nodes = cluster.get_nodes() or list(cluster.nodes_manager.startup_nodes.values())
-        node = random.choice(nodes)  # noqa: S311 - spreads load, guards nothing
-        main = import_module("valkey.asyncio")
-        pool = main.ConnectionPool(connection_class=node.connection_class, **node.connection_kwargs)
-        return main.Valkey.from_pool(pool).pubsub(**options)
 
 
 def connect(config: ValkeyConfig | None = None, *, decode_responses: bool = False) -> RawClient:
@@ -193,12 +171,13 @@ class _Builder:
 
     def _client_class(self, name: str) -> Any:
         bases: tuple[type, ...] = (getattr(self.main, name),)
-        if self.face and self.address.topology == "cluster":
-            bases = (_AsyncGated, *bases)
-            if self.driver == "valkey":
-                bases = (_AsyncPubSubOnOneNode, *bases)
+        if self.address.topology == "cluster" and self.face:
+            mixins = clustering.AsyncGated, clustering.AsyncPubSubOnOneNode
+            bases = (clustering.NoTransaction, clustering.AsyncReopening, *mixins, *bases)
+        elif self.address.topology == "cluster":
+            bases = (clustering.NoTransaction, clustering.Reopening, *bases)
         bases = (AsyncRetrying if self.face else Retrying, *bases)
-        return type(name, bases, {"_retry": self._repeat()})
+        return type(name, bases, {"_retry": self._repeat(), "_driver": self.driver})
 
     def _no_retry(self) -> Any:
         return self._module(f"{self.face}.retry").Retry(self._module(".backoff").NoBackoff(), 0)

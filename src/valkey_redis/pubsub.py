@@ -1,7 +1,8 @@
 """Messages on channels: `PubSub` and `AsyncPubSub`.
 
 A message reaches those who listen now, and nobody else: what is published while a
-subscriber is away is lost to it. (https://valkey.io/topics/pubsub/)
+subscriber is away is lost to it. (https://valkey.io/topics/pubsub/) A standalone server
+keeps the order of one publisher's messages; a cluster's nodes pass them on, and may not.
 """
 
 import time
