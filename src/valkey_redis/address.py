@@ -67,6 +67,8 @@ def parse_url(url: str) -> Address:
     user, _, hosts = parts.netloc.rpartition("@")
     username, _, password = user.partition(":")
     port = DEFAULT_SENTINEL_PORT if topology == "sentinel" else DEFAULT_PORT
+    if topology == "standalone" and "," in hosts:
+        raise ConfigurationError("names several hosts; takes one, or +cluster or +sentinel")
     service, db = _parse_path(parts, topology)
     return Address(
         driver=driver,

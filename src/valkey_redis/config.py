@@ -1,10 +1,13 @@
 """Settings of a connection, from arguments, the environment or a `.env` file."""
 
 import math
+import os
+from collections.abc import Container
 from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -173,7 +176,7 @@ class ValkeyConfig(BaseSettings):
             super().__init__(**settings)
         except ValidationError as error:
             # `from None`: pydantic's own text may show the value, and so a password.
-            raise ConfigurationError(_explain(error, type(self))) from None
+            raise ConfigurationError(_explain(error, type(self), settings)) from None
         if self.db and self.address.topology == "cluster":
             raise ConfigurationError(
                 f"VALKEY_DB={self.db}: takes 0 here, a cluster's only database"
@@ -208,7 +211,7 @@ class ValkeyConfig(BaseSettings):
         )
 
 
-def _explain(error: ValidationError, model: type[ValkeyConfig]) -> str:
+def _explain(error: ValidationError, model: type[ValkeyConfig], arguments: Container[str]) -> str:
     """Return one line for each wrong setting: the variable, what was given, what it takes."""
     lines: dict[str, None] = {}
     for problem in error.errors(include_url=False):
@@ -218,12 +221,25 @@ def _explain(error: ValidationError, model: type[ValkeyConfig]) -> str:
             choices = aliases.choices if isinstance(aliases, AliasChoices) else []
             if where != name and where not in choices:
                 continue
-            variable = where if where in choices else choices[0]
+            names = [str(choice) for choice in choices]
+            variable = names[0] if name in arguments else _set_variable(names)
             own = problem.get("ctx", {}).get("error")
             if isinstance(own, ConfigurationError):
                 lines[f"{variable} {own}"] = None
                 continue
-            secret = "SecretStr" in str(field.annotation)
-            given = "(not shown)" if secret else f"{problem['input']!s:.60}"
-            lines[f"{variable}={given}: takes {field.description}"] = None
+            given = " ".join(str(problem["input"]).split())
+            # An '@' looks like a whole URL in the wrong setting, password included.
+            secret = "SecretStr" in str(field.annotation) or "@" in given
+            shown = "(not shown)" if secret else f"{given:.60}"
+            lines[f"{variable}={shown}: takes {field.description}"] = None
     return "; ".join(lines)
+
+
+def _set_variable(names: list[str]) -> str:
+    """Return the name that is set, in the environment or else in `.env`; the first if none is."""
+    for source in (os.environ, dotenv_values(".env")):
+        known = {name.upper() for name, value in source.items() if value}
+        for name in names:
+            if name in known:
+                return name
+    return names[0]
