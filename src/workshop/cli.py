@@ -110,6 +110,14 @@ def examples() -> None:
             raise typer.Exit(code)
 
 
+@app.command()
+def notebooks() -> None:
+    """Run every notebook anew and keep its outputs."""
+    from workshop.notebooks import execute_all  # noqa: PLC0415 - a second to import, for this verb only
+
+    execute_all()
+
+
 @app.command("infra-up")
 def infra_up() -> None:
     """Start a server on 127.0.0.1:6379 in the background."""

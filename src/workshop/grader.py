@@ -19,7 +19,10 @@ TIMEOUT = 60.0  # seconds for all tests of one exercise
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one test went: `outcome` is passed, failed, todo (not written yet) or broken."""
+    """How one test went: `outcome` is passed, failed, todo (not written yet) or broken.
+
+    `shown` is what the server saw, line by line.
+    """
 
     test: str
     task: int
@@ -27,8 +30,7 @@ class Result:
     outcome: str
     message: str = ""
     where: str = ""
-    sent: list[tuple[str, str, str]] = field(default_factory=list)
-    note: str = ""
+    shown: list[str] = field(default_factory=list)
 
 
 def grade(

@@ -1,7 +1,4 @@
-"""What an exercise's tests stand on: two recorded clients, a look at the server, and accidents.
-
-`lab.client` and `lab.other` are the learner's; `lab.server` looks on and is not recorded.
-"""
+"""What an exercise's tests stand on: a recorded client, and one that looks on at the server."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,9 +8,9 @@ from typing import Any, Protocol
 import fakeredis
 import fakeredis._clients._valkey as fake_driver
 
-from valkey_redis import ConfigurationError, ValkeyClient, ValkeyConfig, connect
+from valkey_redis import ConfigurationError, ValkeyClient, ValkeyConfig, aconnect, connect
 from valkey_redis.embedded import EmbeddedServer
-from workshop.recorder import Recorder, recording
+from workshop.recorder import Recorder, recording, recording_async
 
 TIMEOUT = 5.0  # seconds until a silent server fails the test
 MOST_TRIPS = 10_000  # round trips of one test: a loop without end stops here
@@ -22,91 +19,48 @@ MOST_TRIPS = 10_000  # round trips of one test: a loop without end stops here
 class Connect(Protocol):
     """Makes a driver's client, recorded if there is a recorder."""
 
-    def __call__(self, name: str, recorder: Recorder | None, *, decode: bool) -> Any: ...  # noqa: D102
-
-
-class ClientDiedError(BaseException):
-    """The learner's client dies here; a BaseException, so that no `except Exception` revives it."""
+    def __call__(  # noqa: D102
+        self, name: str, recorder: Recorder | None, *, decode: bool = ..., is_async: bool = ...
+    ) -> Any: ...
 
 
 class Lab:
-    """A server, two clients that are recorded, and one that is not."""
+    """A server, the learner's client, which is recorded, and `server`, which is not."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, *, follows_the_clock: bool) -> None:
+        self.connect = connect
         self.recorder = Recorder()
         self.recorder.before = self._bound
-        self.client = connect("you", self.recorder, decode=True)
-        self.other = connect("other", self.recorder, decode=True)
-        self.server = connect("", None, decode=True)
+        self.client = connect("you", self.recorder)
+        self.server = connect("", None)
+        self._follows_the_clock = follows_the_clock
         self._bytes = connect("", None, decode=False)  # a dump is no text
-        self.note = ""
         self.server.flushdb()
 
     def close(self) -> None:
-        """Close the three connections and leave the server empty."""
+        """Leave the server empty and close the connections."""
         self.server.flushdb()
-        for client in (self.client, self.other, self.server, self._bytes):
+        for client in (self.client, self.server, self._bytes):
             client.close()
 
-    # Accidents -----------------------------------------------------------------------
-
-    def every_interruption(
-        self, action: Callable[[], Any], accident: Callable[[], Any]
-    ) -> Iterator[int]:
-        """Run `action` with `accident` before its first round trip, then its second, and so on.
-
-        Each time both begin with what the server holds now; the caller checks after each.
-        """
-        yield from self._at_every_trip(action, accident, "other client acts")
-
-    def every_crash(self, action: Callable[[], Any]) -> Iterator[int]:
-        """Run `action` so that the client dies before its first round trip, its second, and so on."""
-
-        def die() -> None:
-            raise ClientDiedError
-
-        yield from self._at_every_trip(action, die, "your client dies", for_good=True)
-
-    def _at_every_trip(
-        self,
-        action: Callable[[], Any],
-        accident: Callable[[], Any],
-        what: str,
-        *,
-        for_good: bool = False,
-    ) -> Iterator[int]:
-        state = self._dump()
-        trips = self.round_trips(action)
-        for step in range(1, trips + 1):
-            self._restore(state)
-            self.recorder.clear()
-            count = 0
-
-            def strike(client: str, *, step: int = step) -> None:
-                nonlocal count
-                if client != "you":
-                    return
-                count += 1
-                # A dead client sends nothing any more, not even from `finally`.
-                if count == step or (for_good and count > step):
-                    accident()
-
-            self.note = f"{what} before your round trip {step} of {trips}"
-            self.recorder.before = strike
-            try:
-                action()
-            except ClientDiedError:
-                pass
-            finally:
-                self.recorder.before = self._bound
-            yield step
-        self.note = ""
+    # Time ----------------------------------------------------------------------------
 
     def let_expire_in(self, seconds: float) -> None:
         """Let time pass: every key that expires has so many seconds left."""
         for key in self.server.scan_iter():
             if self.server.pttl(key) >= 0:
                 self.server.pexpire(key, int(seconds * 1000))
+
+    def let_time_pass(self, seconds: float) -> None:
+        """Let every key be so much older; fakeredis has seen the virtual clock move already."""
+        if self._follows_the_clock:
+            return
+        for key in list(self.server.scan_iter()):
+            left = self.server.pttl(key)
+            if 0 <= left <= seconds * 1000:
+                self.server.delete(key)
+            elif left > 0:
+                self.server.pexpire(key, left - int(seconds * 1000))
 
     def expire_now(self) -> None:
         """Let every key that expires do so now."""
@@ -165,16 +119,12 @@ class Lab:
             sizes.get(self.server.type(key), lambda _: 1)(key) for key in self.server.scan_iter()
         )
 
-    def _dump(self) -> dict[bytes, tuple[int, bytes]]:
-        keys = self._bytes.scan_iter()
-        return {key: (max(self._bytes.pttl(key), 0), self._bytes.dump(key)) for key in keys}
+    def state(self) -> list[tuple[bytes, int, bytes]]:
+        """Return all that the server holds; expiries in whole seconds, as replays differ by less."""
+        raw = self._bytes
+        return sorted((key, round(raw.pttl(key), -3), raw.dump(key)) for key in raw.scan_iter())
 
-    def _restore(self, state: dict[bytes, tuple[int, bytes]]) -> None:
-        self._bytes.flushdb()
-        for key, (left, value) in state.items():
-            self._bytes.restore(key, left, value)
-
-    def _bound(self, _client: str) -> None:
+    def _bound(self, _client: str, _commands: object) -> None:
         if self.recorder.trips >= MOST_TRIPS:
             raise AssertionError(
                 f"after {MOST_TRIPS} round trips it still goes on: a loop without end?"
@@ -222,22 +172,33 @@ def require_empty(own_url: str) -> None:
 
 
 def _lab(config: ValkeyConfig) -> Lab:
-    def connect_to(name: str, recorder: Recorder | None, *, decode: bool) -> Any:
-        client: Any = connect(config, decode_responses=decode)
+    def connect_to(
+        name: str, recorder: Recorder | None, *, decode: bool = True, is_async: bool = False
+    ) -> Any:
+        make: Callable[..., Any] = aconnect if is_async else connect
+        client = make(config, decode_responses=decode)
         if recorder is not None:
+            wrap = recording_async if is_async else recording
             pool = client.connection_pool
-            pool.connection_class = recording(pool.connection_class, recorder, name)
+            pool.connection_class = wrap(pool.connection_class, recorder, name)
         return client
 
-    return Lab(connect_to)
+    return Lab(connect_to, follows_the_clock=False)
 
 
 def _fake_lab() -> Lab:
     server = fakeredis.FakeServer(server_type="valkey")
 
-    def connect_to(name: str, recorder: Recorder | None, *, decode: bool) -> Any:
-        plain = fake_driver.FakeValkeyConnection
-        kind = recording(plain, recorder, name) if recorder else plain
-        return fakeredis.FakeValkey(server=server, connection_class=kind, decode_responses=decode)
+    def connect_to(
+        name: str, recorder: Recorder | None, *, decode: bool = True, is_async: bool = False
+    ) -> Any:
+        kind: type = fake_driver.FakeValkeyConnection
+        if is_async:
+            kind = fake_driver.FakeAsyncValkeyConnection
+        if recorder is not None:
+            wrap = recording_async if is_async else recording
+            kind = wrap(kind, recorder, name)
+        make = fakeredis.FakeAsyncValkey if is_async else fakeredis.FakeValkey
+        return make(server=server, connection_class=kind, decode_responses=decode)
 
-    return Lab(connect_to)
+    return Lab(connect_to, follows_the_clock=True)

@@ -18,7 +18,9 @@ import pytest
 from workshop.exercise import Exercise, ExerciseError, load
 from workshop.lab import Lab, open_backend
 from workshop.manifest import exercises
+from workshop.search import CannotExploreError, RuleBrokenError
 
+TEXT = 50  # columns of a command
 OWN_SERVER = (
     "WORKSHOP_SERVER"  # the learner's server; in the environment, as it may hold a password
 )
@@ -99,8 +101,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         "outcome": "passed",
     }
     if call.excinfo is not None:
-        note |= _explain(call.excinfo.value, arguments.get("target"))
-        note |= _transcript(arguments.get("lab"))
+        error = call.excinfo.value
+        note |= _explain(error, arguments.get("target"))
+        note["shown"] = (
+            error.table if isinstance(error, RuleBrokenError) else _transcript(arguments)
+        )
     with notes.open("a", encoding="utf-8") as file:
         file.write(json.dumps(note) + "\n")
     return report
@@ -118,6 +123,10 @@ def _explain(error: BaseException, target: Target | None) -> dict[str, Any]:
             outcome, message = "todo", f"`{name}` is not written yet"
         case ExerciseError():
             outcome, message = "broken", text
+        case RuleBrokenError():
+            outcome, message = "failed", " ".join(error.message.split())
+        case CannotExploreError():
+            outcome, message = "failed", text
         case AssertionError() if not own:
             outcome, message = "failed", text
         case _ if own:
@@ -130,8 +139,10 @@ def _explain(error: BaseException, target: Target | None) -> dict[str, Any]:
     return {"outcome": outcome, "message": message, "where": where}
 
 
-def _transcript(lab: Lab | None) -> dict[str, Any]:
-    if lab is None:
-        return {}
-    rows = [(entry.client, entry.text(), entry.reply_text()) for entry in lab.recorder.sent]
-    return {"sent": rows, "note": lab.note}
+def _transcript(arguments: dict[str, Any]) -> list[str]:
+    """Return what the server saw: command, reply."""
+    lab: Lab | None = arguments.get("lab")
+    sent = lab.recorder.sent if lab else []
+    return [
+        f"{e.text():<{TEXT}.{TEXT}} {'-> ' + e.reply_text() if e.answered else ''}" for e in sent
+    ]

@@ -37,11 +37,11 @@ class Sent:
 
 @dataclass(slots=True)
 class Recorder:
-    """What several clients sent. `before` is called with the client's name before each trip."""
+    """What several clients sent. `before` is called before each trip, with client and commands."""
 
     sent: list[Sent] = field(default_factory=list)
     trips: int = 0
-    before: Callable[[str], None] | None = None
+    before: Callable[[str, list[tuple[str, ...]]], None] | None = None
 
     def clear(self) -> None:
         """Forget what was sent so far."""
@@ -51,7 +51,7 @@ class Recorder:
     def leave(self, client: str, commands: list[tuple[str, ...]]) -> list[Sent]:
         """Note that `commands` are about to leave together."""
         if self.before is not None:
-            self.before(client)
+            self.before(client, commands)
         self.trips += 1
         entries = [Sent(client, words, self.trips) for words in commands]
         self.sent += entries
@@ -92,6 +92,49 @@ def recording(connection_class: type, recorder: Recorder, client: str) -> type:
             entry = self._unanswered.popleft()
             try:
                 entry.reply = super().read_response(*args, **options)
+            except Exception as error:
+                entry.reply = error
+                raise
+            finally:
+                entry.answered = True
+            return entry.reply
+
+    return RecordingConnection
+
+
+def recording_async(connection_class: type, recorder: Recorder, client: str) -> type:
+    """Return the same for a driver's asyncio connection class."""
+
+    class RecordingConnection(connection_class):  # type: ignore[misc]  # a class known at run time
+        _quiet = False
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self._unanswered: deque[Sent] = deque()
+
+        async def connect(self) -> None:
+            self._quiet = True
+            try:
+                await super().connect()
+            finally:
+                self._quiet = False
+
+        async def disconnect(self, *args: Any, **options: Any) -> None:
+            self._unanswered.clear()
+            await super().disconnect(*args, **options)
+
+        async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+            if not self._quiet:
+                data = command if isinstance(command, bytes) else b"".join(command)
+                self._unanswered.extend(recorder.leave(client, list(parse_commands(data))))
+            await super().send_packed_command(command, check_health)
+
+        async def read_response(self, *args: Any, **options: Any) -> Any:
+            if self._quiet or not self._unanswered:
+                return await super().read_response(*args, **options)
+            entry = self._unanswered.popleft()
+            try:
+                entry.reply = await super().read_response(*args, **options)
             except Exception as error:
                 entry.reply = error
                 raise

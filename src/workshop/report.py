@@ -55,24 +55,22 @@ def _failure(entry: ExerciseEntry, result: Result) -> list[str]:
     lines = [f"Task {result.task} is not done yet."]
     lines += _labelled("Asked", result.claim)
     lines += _labelled("Happened", result.message)
-    if result.sent:
-        heading = "What the server saw" + (f" ({result.note})" if result.note else "")
-        lines += [f"{heading}:", *_table(result.sent)]
+    if result.shown:
+        lines += ["What the server saw:", *_cut(result.shown)]
     if result.where:
         lines += _labelled("Where", f"{file.parent.name}/{result.where}")
     return [*lines, *_labelled("Stuck?", f"make hint-{entry.number}")]
 
 
-def _table(sent: list[tuple[str, str, str]]) -> list[str]:
-    """Return the commands as columns: who, what, the reply; the middle is left out if they are many."""
-    rows = [
-        f"  {who:<6} {what:<45.45} {'-> ' + reply if reply else '':<25.25}".rstrip()
-        for who, what, reply in sent
-    ]
-    if len(rows) <= MOST_ROWS:
-        return rows
-    head, tail = MOST_ROWS // 2, MOST_ROWS - MOST_ROWS // 2 - 1
-    return [*rows[:head], f"         ... {len(rows) - head - tail} more ...", *rows[-tail:]]
+def _cut(shown: list[str]) -> list[str]:
+    """Return the lines, the middle left out if they are many."""
+    if len(shown) <= MOST_ROWS:
+        rows = shown
+    else:
+        head = MOST_ROWS // 2
+        tail = MOST_ROWS - head - 1
+        rows = [*shown[:head], f"    ... {len(shown) - head - tail} more ...", *shown[-tail:]]
+    return [f"  {row:.{WIDTH - 2}}".rstrip() for row in rows]
 
 
 def _labelled(label: str, text: str) -> list[str]:

@@ -1,9 +1,17 @@
 """What exercise 1 asks. Each test's docstring is its claim; each message speaks to the learner."""
 
+from typing import Any
+
 from workshop.exercise import Exercise
+from workshop.interleave import explore, step
 from workshop.lab import Lab
+from workshop.search import End
 
 WINDOW = 60  # seconds
+
+
+def nothing(_server: Any) -> None:
+    """Begin with an empty server."""
 
 
 def test_task1_sets_and_reads_fields(exercise: Exercise, lab: Lab) -> None:
@@ -20,15 +28,23 @@ def test_task1_sets_and_reads_fields(exercise: Exercise, lab: Lab) -> None:
 
 def test_task1_keeps_what_others_set(exercise: Exercise, lab: Lab) -> None:
     """Two clients that set two fields at the same moment both succeed."""
-    for _ in lab.every_interruption(
-        lambda: exercise.set_field(lab.client, "7", "name", "Ada"),
-        lambda: exercise.set_field(lab.other, "7", "city", "Oslo"),
-    ):
-        got = exercise.get_profile(lab.client, "7")
+
+    def check(end: End) -> None:
+        got = exercise.get_profile(end.server, "7")
         assert got == {"name": "Ada", "city": "Oslo"}, (
-            "You set `name` while another client set `city`. Both should be there; "
-            f"the profile is {got!r}: one client wrote an old copy of the other's field"
+            "One client sets `name` while another sets `city`. Both should be there; "
+            f"the profile is {got!r}: one wrote an old copy of the other's field"
         )
+
+    explore(
+        nothing,
+        [
+            lambda client: exercise.set_field(client, "7", "name", "Ada"),
+            lambda client: exercise.set_field(client, "7", "city", "Oslo"),
+        ],
+        check,
+        lab=lab,
+    )
 
 
 def test_task2_newest_first(exercise: Exercise, lab: Lab) -> None:
@@ -58,15 +74,23 @@ def test_task2_stays_within_its_limit(exercise: Exercise, lab: Lab) -> None:
 
 def test_task2_loses_no_item(exercise: Exercise, lab: Lab) -> None:
     """Two clients that add an item at the same moment both succeed."""
-    for _ in lab.every_interruption(
-        lambda: exercise.add_recent(lab.client, "7", "book", 5),
-        lambda: exercise.add_recent(lab.other, "7", "lamp", 5),
-    ):
-        got = exercise.get_recent(lab.client, "7")
+
+    def check(end: End) -> None:
+        got = exercise.get_recent(end.server, "7")
         assert sorted(got) == ["book", "lamp"], (
-            "You added 'book' while another client added 'lamp'. Both should be there; "
-            f"the list is {got!r}: one client wrote an old copy of the list back"
+            "One client adds 'book' while another adds 'lamp'. Both should be there; "
+            f"the list is {got!r}: one wrote an old copy of the list back"
         )
+
+    explore(
+        nothing,
+        [
+            lambda client: exercise.add_recent(client, "7", "book", 5),
+            lambda client: exercise.add_recent(client, "7", "lamp", 5),
+        ],
+        check,
+        lab=lab,
+    )
 
 
 def test_task3_adds_points(exercise: Exercise, lab: Lab) -> None:
@@ -80,15 +104,23 @@ def test_task3_adds_points(exercise: Exercise, lab: Lab) -> None:
 
 def test_task3_loses_no_points(exercise: Exercise, lab: Lab) -> None:
     """Two clients that add points at the same moment both count."""
-    for _ in lab.every_interruption(
-        lambda: exercise.add_points(lab.client, "chess", "ada", 10),
-        lambda: exercise.add_points(lab.other, "chess", "ada", 5),
-    ):
-        [(_, score)] = exercise.get_page(lab.client, "chess", 1, 10)
+
+    def check(end: End) -> None:
+        [(_, score)] = exercise.get_page(end.server, "chess", 1, 10)
         assert score == 15, (
-            f"You added 10 while another client added 5. The score should be 15; it is {score!r}: "
+            f"One client adds 10 while another adds 5. The score should be 15; it is {score!r}: "
             "both read the old score, and the second write undid the first"
         )
+
+    explore(
+        nothing,
+        [
+            lambda client: exercise.add_points(client, "chess", "ada", 10),
+            lambda client: exercise.add_points(client, "chess", "ada", 5),
+        ],
+        check,
+        lab=lab,
+    )
 
 
 def test_task3_pages_from_the_top(exercise: Exercise, lab: Lab) -> None:
@@ -147,41 +179,60 @@ def test_task4_does_not_move_the_window(exercise: Exercise, lab: Lab) -> None:
 
 def test_task4_loses_no_visit(exercise: Exercise, lab: Lab) -> None:
     """Two visits at the same moment count as two."""
-    exercise.count_visit(lab.client, "home", WINDOW)  # so that both find a counter
-    exercise.count_visit(lab.client, "home", WINDOW)
-    for _ in lab.every_interruption(
-        lambda: exercise.count_visit(lab.client, "home", WINDOW),
-        lambda: exercise.count_visit(lab.other, "home", WINDOW),
-    ):
-        got = exercise.count_visit(lab.client, "home", WINDOW)
-        assert got == 5, (
-            "There were 2 visits, then 2 more at the same moment; the next should be the 5th, "
-            f"and was counted as {got!r}: both read the same number, and one visit was lost"
+
+    def check(end: End) -> None:
+        got = exercise.count_visit(end.server, "home", WINDOW)
+        assert got == 3, (
+            f"Two visits at the same moment; the next should be the 3rd, and was counted as {got!r}: "
+            "both read the same number, and one visit was lost"
         )
+
+    def visit(client: Any) -> int:
+        return exercise.count_visit(client, "home", WINDOW)
+
+    explore(nothing, [visit, visit], check, lab=lab)
 
 
 def test_task4_survives_a_crash(exercise: Exercise, lab: Lab) -> None:
     """A client that dies half-way leaves no counter without an expiry."""
-    for _ in lab.every_crash(lambda: exercise.count_visit(lab.client, "home", WINDOW)):
+
+    def check(_end: End) -> None:
         immortal = lab.keys_without_expiry()
         assert immortal == [], (
-            f"Your client died between two commands, and left {immortal} without an expiry: "
+            f"Your client dies between two commands, and leaves {immortal} without an expiry: "
             "nobody will ever set it, and the counter counts for ever"
         )
+
+    explore(
+        nothing,
+        [lambda client: exercise.count_visit(client, "home", WINDOW)],
+        check,
+        crashes=True,
+        lab=lab,
+        names=["your client"],
+    )
 
 
 def test_task4_survives_an_expiry_half_way(exercise: Exercise, lab: Lab) -> None:
     """A counter that expires in the middle of a visit is not born again without an expiry."""
-    exercise.count_visit(lab.client, "home", WINDOW)
-    for _ in lab.every_interruption(
-        lambda: exercise.count_visit(lab.client, "home", WINDOW),
-        lab.expire_now,
-    ):
+
+    def check(_end: End) -> None:
         immortal = lab.keys_without_expiry()
         assert immortal == [], (
-            f"The old counter expired between two of your commands, and {immortal} was made anew "
+            f"The old counter expires between two of your commands, and {immortal} is made anew "
             "by the second of them, without an expiry"
         )
+
+    explore(
+        lambda server: exercise.count_visit(server, "home", WINDOW),
+        [
+            lambda client: exercise.count_visit(client, "home", WINDOW),
+            lambda _: step("the counter expires", lab.expire_now),
+        ],
+        check,
+        lab=lab,
+        names=["your client", "time"],
+    )
 
 
 def test_task5_saves_and_loads(exercise: Exercise, lab: Lab) -> None:
@@ -246,15 +297,23 @@ def test_task5_corrects_only_what_is_there(exercise: Exercise, lab: Lab) -> None
 
 def test_task5_correction_revives_nothing(exercise: Exercise, lab: Lab) -> None:
     """A price that expires in the middle of its correction stays gone."""
-    exercise.save_prices(lab.client, {"lamp": 9919}, WINDOW)
-    for _ in lab.every_interruption(
-        lambda: exercise.correct_price(lab.client, "lamp", 1999),
-        lab.expire_now,
-    ):
+
+    def check(_end: End) -> None:
         immortal = lab.keys_without_expiry()
         assert immortal == [], (
-            f"the price expired while you corrected it, and {immortal} is back without an expiry"
+            f"The price expires while you correct it, and {immortal} is back without an expiry"
         )
+
+    explore(
+        lambda server: exercise.save_prices(server, {"lamp": 9919}, WINDOW),
+        [
+            lambda client: exercise.correct_price(client, "lamp", 1999),
+            lambda _: step("the price expires", lab.expire_now),
+        ],
+        check,
+        lab=lab,
+        names=["your client", "time"],
+    )
 
 
 def test_task6_deletes_the_user(exercise: Exercise, lab: Lab) -> None:

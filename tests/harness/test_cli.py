@@ -52,13 +52,17 @@ def test_a_race_is_replayed(copy: Path, workshop: Workshop) -> None:
     learner_writes(copy, (copy / mistake).read_text())
     done = workshop("exercise", "1")
     assert_readable(done.stdout)
-    table = done.stdout.partition("What the server saw")[2].splitlines()[1:5]
-    assert [row.split()[:2] for row in table] == [
-        ["you", "GET"],
-        ["other", "GET"],
-        ["other", "SET"],
-        ["you", "SET"],
+    table = done.stdout.partition("What the server saw")[2].splitlines()[1:6]
+    assert table[0].split() == ["client", "A", "client", "B"]
+    middle = table[0].index("client B")
+    assert [(row[:4].strip(), row[6:].split()[0], row[6:8] == "  ") for row in table[1:]] == [
+        ("1", "GET", False),
+        ("2", "GET", True),
+        ("3", "SET", False),
+        ("4", "SET", True),
     ]
+    assert [len(row) - len(row[6:].lstrip()) for row in table[1:]] == [6, middle, 6, middle]
+    assert table[4].endswith("<-- here")
 
 
 @pytest.mark.parametrize(
