@@ -35,9 +35,7 @@ def _empty(*ports: int) -> None:
                 node.flushall()
 
 
-@pytest.fixture(
-    params=itertools.product(BACKENDS, FACES, DRIVERS), ids=lambda parts: "-".join(parts)
-)
+@pytest.fixture(params=itertools.product(BACKENDS, FACES, DRIVERS), ids="-".join)
 def place(request: pytest.FixtureRequest) -> Place:
     """Return an empty backend of one of the twelve combinations."""
     backend, face, driver = request.param

@@ -53,7 +53,7 @@ class AwaitablePubSub:
         self._sync.__exit__(kind, error, trace)
 
     async def get(self, timeout: float) -> Any:  # noqa: ASYNC109 - the name of both faces
-        """Return what the sync get() returns."""
+        """Return the next message, as the sync face does."""
         return self._sync.get(timeout)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
@@ -91,7 +91,7 @@ class AwaitableClient:
         return _AwaitableRaw(self.sync.raw)
 
     async def scan(self, match: str = "*") -> AsyncIterator[str]:
-        """Yield what the sync scan() yields."""
+        """Yield the names, as the sync face does."""
         for key in self.sync.scan(match):
             yield key
 

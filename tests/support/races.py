@@ -8,7 +8,7 @@ from typing import Any
 from valkey import WatchError
 
 from workshop.interleave import step
-from workshop.search import End
+from workshop.schedule import End
 
 DATABASE: dict[str, str] = {}
 RELEASE = (

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+import psutil
+
 POLL = 0.02  # seconds between two looks
 DEADLINE = 20.0  # seconds: generous, as it is reached only when something is broken
 
@@ -22,3 +24,11 @@ async def auntil(condition: Callable[[], Awaitable[object]], what: str) -> None:
     while not await condition():
         assert time.monotonic() < deadline, f"never happened: {what}"
         await asyncio.sleep(POLL)
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether the process runs; one that only waits to be collected does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
