@@ -6,7 +6,8 @@ from typing import Any
 
 from workshop.clock import virtual_time
 from workshop.lab import Lab, open_backend
-from workshop.search import CannotExploreError, End, Explored, Search, current
+from workshop.schedule import CannotExploreError, End, Explored
+from workshop.search import Search, current
 
 MOST_ACTORS = 3
 

@@ -18,7 +18,7 @@ import pytest
 from workshop.exercise import Exercise, ExerciseError, load
 from workshop.lab import Lab, open_backend
 from workshop.manifest import exercises
-from workshop.search import CannotExploreError, RuleBrokenError
+from workshop.schedule import CannotExploreError, RuleBrokenError
 
 TEXT = 50  # columns of a command
 OWN_SERVER = (

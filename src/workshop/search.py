@@ -18,9 +18,9 @@ from unittest import mock
 from valkey_redis.retrying import READ_ONLY
 from workshop.actors import Actor
 from workshop.clock import Clock
-from workshop.columns import columns
 from workshop.lab import Lab
 from workshop.recorder import Recorder
+from workshop.schedule import CannotExploreError, End, Explored, RuleBrokenError, Step
 
 MOST_SCHEDULES = 100_000
 MOST_STEPS = 200  # of one schedule
@@ -29,56 +29,6 @@ BLOCKING = frozenset(
     "BLPOP BRPOP BLMOVE BLMPOP BRPOPLPUSH BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF SUBSCRIBE".split()
 )
 TIDYING = frozenset({"UNWATCH", "DISCARD"})
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that happened: who did what, the reply, and whether it wrote or ended anything."""
-
-    actor: int
-    what: str
-    reply: str
-    writes: bool
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """What a finished schedule left: the server, what each actor returned, and who died."""
-
-    server: Any
-    results: list[Any]
-    died: list[bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Explored:
-    """How much was run: complete schedules, and beginnings that led to a state seen before."""
-
-    schedules: int
-    pruned: int
-
-    def __str__(self) -> str:
-        return f"{self.schedules} schedules explored, {self.pruned} cut short as seen before"
-
-
-class RuleBrokenError(AssertionError):
-    """A schedule broke the rule; the text shows it in columns, one for each actor."""
-
-    def __init__(
-        self, message: str, steps: list[Step], names: list[str], explored: Explored
-    ) -> None:
-        self.message, self.steps, self.explored = message, steps, explored
-        # The harm was done by the last step that wrote, or ended, anything: what comes
-        # after it only reads, or is refused.
-        writes = [i for i, step in enumerate(steps) if step.writes]
-        self.harm = writes[-1] if writes else len(steps) - 1
-        rows = [(step.actor, step.what, step.reply) for step in steps]
-        self.table = columns(names, rows, self.harm)
-        super().__init__("\n".join([message, *self.table, f"({explored})"]))
-
-
-class CannotExploreError(Exception):
-    """The actors do what cannot be replayed, or more than can be run."""
 
 
 class _Choice(NamedTuple):

@@ -5,7 +5,7 @@ from typing import Any
 from workshop.exercise import Exercise
 from workshop.interleave import explore, step
 from workshop.lab import Lab
-from workshop.search import End
+from workshop.schedule import End
 
 WINDOW = 60  # seconds
 

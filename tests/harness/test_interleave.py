@@ -14,7 +14,7 @@ from valkey_redis.embedded import EmbeddedServer
 from workshop import search
 from workshop.interleave import explore, step
 from workshop.lab import Lab, open_backend
-from workshop.search import CannotExploreError, RuleBrokenError
+from workshop.schedule import CannotExploreError, End, RuleBrokenError
 
 WRONG: dict[str, tuple[Any, list[Any], Any, dict[str, Any]]] = {
     "get_set": (
@@ -256,7 +256,7 @@ def test_sleeping_takes_no_time_and_moves_the_clock(lab: Lab) -> None:
         time.sleep(2)
         return time.time() - wall, time.monotonic() - steady, (still, client.get("a"))
 
-    def check(end: search.End) -> None:
+    def check(end: End) -> None:
         assert end.results == [(3601, pytest.approx(3601), ("1", None))]
 
     explore(races.nothing, [actor], check, lab=lab)
