@@ -70,6 +70,9 @@ _BY_DRIVER_NAME: dict[str, type[ValkeyRedisError]] = {
 }
 # What the drivers say under a general class, and what it means.
 _BY_TEXT: dict[str, type[ValkeyRedisError]] = {
+    # A cluster client says "cannot be connected" of a wrong password too: first come first.
+    "invalid username-password": AuthenticationError,
+    "Authentication required": AuthenticationError,
     "cannot be connected": ServerUnavailableError,
     "NOAUTH": AuthenticationError,
     "NOPERM": AuthenticationError,
