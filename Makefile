@@ -2,10 +2,10 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help setup examples test coverage lint fix notebooks jupyter infra-up infra-down clean ready lock
+.PHONY: help setup examples test coverage lint fix notebooks jupyter infra-up infra-down clean ready lock fingerprints
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sed 's/%/N/'
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sed 's/%/N/'
 
 setup: ## install everything into .venv (once)
 	@$(PYTHON) src/workshop/bootstrap.py
@@ -51,6 +51,9 @@ infra-up: ready ## start a server on 127.0.0.1:6379 (Docker's, else the embedded
 
 infra-down: ready ## stop it
 	@$(RUN) workshop infra-down
+
+fingerprints: ready ## compute the known mistakes' fingerprints anew
+	@$(RUN) workshop fingerprints
 
 lock: ready ## renew requirements.lock
 	@$(RUN) uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras --no-emit-index-url pyproject.toml -o requirements.lock

@@ -38,6 +38,16 @@ class AsyncRawClient(Protocol):
     def aclose(self) -> Awaitable[None]: ...  # noqa: D102
 
 
+class _DisconnectsIdle:
+    """Mixin for valkey-py's blocking pool, which its own Sentinel pool calls with an argument too many."""
+
+    def disconnect(self, inuse_connections: bool = True) -> None:
+        pool = cast("Any", self)
+        idle = [connection for connection in pool.pool.queue if connection is not None]
+        for connection in pool._connections if inuse_connections else idle:  # noqa: SLF001 - as the pool itself
+            connection.disconnect()
+
+
 def connect(config: ValkeyConfig | None = None, *, decode_responses: bool = False) -> RawClient:
     """Return the driver's own client for the settings; standalone and Sentinel connect on first use.
 
@@ -105,11 +115,10 @@ class _Builder:
     def _sentinel(self) -> object:
         module = self._module(f"{self.face}.sentinel")
         # The Sentinel pool raises when it is full; over the blocking pool it waits.
-        pool_class = type(
-            "BlockingSentinelPool",
-            (module.SentinelConnectionPool, self.main.BlockingConnectionPool),
-            {},
-        )
+        bases = (module.SentinelConnectionPool, self.main.BlockingConnectionPool)
+        if self.driver == "valkey" and not self.face:
+            bases = (_DisconnectsIdle, *bases)
+        pool_class = type("BlockingSentinelPool", bases, {})
         config = self.config
         own_password = config.sentinel_password
         sentinels = module.Sentinel(

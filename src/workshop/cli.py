@@ -15,6 +15,7 @@ from valkey_redis.embedded import find_binary
 from workshop.grader import Result, grade
 from workshop.lab import require_empty
 from workshop.manifest import ROOT, ExerciseEntry, exercises
+from workshop.mistakes import renew
 from workshop.report import report
 
 STATE = ROOT / ".workshop" / "hints.json"
@@ -116,6 +117,12 @@ def notebooks() -> None:
     from workshop.notebooks import execute_all  # noqa: PLC0415 - a second to import, for this verb only
 
     execute_all()
+
+
+@app.command()
+def fingerprints() -> None:
+    """Compute every known mistake's fingerprint anew."""
+    renew()
 
 
 @app.command("infra-up")

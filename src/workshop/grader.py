@@ -21,7 +21,8 @@ TIMEOUT = 60.0  # seconds for all tests of one exercise
 class Result:
     """How one test went: `outcome` is passed, failed, todo (not written yet) or broken.
 
-    `shown` is what the server saw, line by line.
+    `shown` is what the server saw, line by line. `said` and `verbs` are for fingerprints:
+    the message without the learner's key names, and the kinds of commands sent.
     """
 
     test: str
@@ -31,6 +32,8 @@ class Result:
     message: str = ""
     where: str = ""
     shown: list[str] = field(default_factory=list)
+    said: str = ""
+    verbs: list[str] = field(default_factory=list)
 
 
 def grade(
@@ -59,7 +62,12 @@ def grade(
         ]
         command += ["--exercise-file", str(file), "--backend", backend, "--notes", str(notes)]
         command += ["--mistake", str(mistake)] if mistake else []
-        environment = {**os.environ, "PYTEST_ADDOPTS": ""}
+        # Other plugins than our own would only cost time.
+        environment = {
+            **os.environ,
+            "PYTEST_ADDOPTS": "",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        }
         environment.pop(OWN_SERVER, None)
         if own_server is not None:
             environment[OWN_SERVER] = own_server

@@ -18,9 +18,11 @@ import pytest
 from workshop.exercise import Exercise, ExerciseError, load
 from workshop.lab import Lab, open_backend
 from workshop.manifest import exercises
+from workshop.recorder import Sent
 from workshop.schedule import CannotExploreError, RuleBrokenError
 
 TEXT = 50  # columns of a command
+WRAPPING = frozenset({"MULTI", "EXEC", "WATCH", "UNWATCH"})
 OWN_SERVER = (
     "WORKSHOP_SERVER"  # the learner's server; in the environment, as it may hold a password
 )
@@ -103,9 +105,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.excinfo is not None:
         error = call.excinfo.value
         note |= _explain(error, arguments.get("target"))
-        note["shown"] = (
-            error.table if isinstance(error, RuleBrokenError) else _transcript(arguments)
-        )
+        note |= _seen(error, arguments.get("lab"))
+        note["said"] = _without_keys(note["message"], arguments.get("lab"))
     with notes.open("a", encoding="utf-8") as file:
         file.write(json.dumps(note) + "\n")
     return report
@@ -139,10 +140,26 @@ def _explain(error: BaseException, target: Target | None) -> dict[str, Any]:
     return {"outcome": outcome, "message": message, "where": where}
 
 
-def _transcript(arguments: dict[str, Any]) -> list[str]:
-    """Return what the server saw: command, reply."""
-    lab: Lab | None = arguments.get("lab")
+def _seen(error: BaseException, lab: Lab | None) -> dict[str, list[str]]:
+    """Return what the server saw, as lines, and the kinds of commands, in the order of their first."""
     sent = lab.recorder.sent if lab else []
-    return [
-        f"{e.text():<{TEXT}.{TEXT}} {'-> ' + e.reply_text() if e.answered else ''}" for e in sent
-    ]
+    if isinstance(error, RuleBrokenError):
+        shown, verbs = error.table, [verb for step in error.steps for verb in step.verbs]
+    else:
+        shown = [_line(entry) for entry in sent]
+        verbs = [entry.words[0].upper() for entry in sent]
+    # A transaction is not another mistake than the same commands without one.
+    return {"shown": shown, "verbs": list(dict.fromkeys(v for v in verbs if v not in WRAPPING))}
+
+
+def _line(entry: Sent) -> str:
+    reply = f"-> {entry.reply_text()}" if entry.answered else ""
+    return f"{entry.text():<{TEXT}.{TEXT}} {reply}".rstrip()
+
+
+def _without_keys(message: str, lab: Lab | None) -> str:
+    """Return the message without the names of the keys that the server holds."""
+    keys = sorted(lab.server.scan_iter(), key=len, reverse=True) if lab else []
+    for key in keys:
+        message = re.sub(rf"(?<![\w:-]){re.escape(key)}(?![\w:-])", "<key>", message)
+    return message

@@ -3,7 +3,8 @@
 import textwrap
 
 from workshop.grader import Result, solved_tasks
-from workshop.manifest import ROOT, ExerciseEntry
+from workshop.manifest import ROOT, ExerciseEntry, Mistake
+from workshop.mistakes import recognise
 
 WIDTH = 80
 MOST_ROWS = 7  # commands shown; the rest is counted
@@ -25,7 +26,7 @@ def report(entry: ExerciseEntry, results: list[Result]) -> list[str]:
     if not failures:
         return [*lines, *_done(entry)]
     first = min(failures, key=lambda result: result.task)
-    return [*lines, *_failure(entry, first)]
+    return [*lines, *_failure(entry, first, recognise(entry, results, first.task))]
 
 
 def _done(entry: ExerciseEntry) -> list[str]:
@@ -38,7 +39,7 @@ def _done(entry: ExerciseEntry) -> list[str]:
     return lines
 
 
-def _failure(entry: ExerciseEntry, result: Result) -> list[str]:
+def _failure(entry: ExerciseEntry, result: Result, mistake: Mistake | None) -> list[str]:
     file = entry.file.relative_to(ROOT)
     if result.outcome == "broken":
         return ["This file cannot be graded yet.", *_labelled("Happened", result.message)]
@@ -57,6 +58,10 @@ def _failure(entry: ExerciseEntry, result: Result) -> list[str]:
     lines += _labelled("Happened", result.message)
     if result.shown:
         lines += ["What the server saw:", *_cut(result.shown)]
+    if mistake is not None:
+        title = mistake.name.replace("_", " ")
+        page = f" ({entry.page}#{mistake.name})" if entry.page else ""
+        lines += _labelled("Looks like", f'"{title}": {mistake.says}{page}')
     if result.where:
         lines += _labelled("Where", f"{file.parent.name}/{result.where}")
     return [*lines, *_labelled("Stuck?", f"make hint-{entry.number}")]

@@ -17,6 +17,7 @@ class Step:
     what: str
     reply: str
     writes: bool
+    verbs: tuple[str, ...]  # the kinds of commands it sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """The exercises hold what they promise: stubs fail, solutions pass, every mistake is caught."""
 
 import ast
+import itertools
+import json
 import os
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from workshop.grader import Result, grade
 from workshop.manifest import ROOT, ExerciseEntry, Mistake, exercises
+from workshop.mistakes import FINGERPRINTS, recognise
 
 ENTRIES = list(exercises().values())
 UNSOLVED = [entry for entry in ENTRIES if entry.number > 0]  # exercise 0 is solved already
@@ -18,11 +21,27 @@ MISTAKES = [
     for backend in entry.backends
 ]
 
+ALTERNATIVES = [
+    (entry, file, backend)
+    for entry in ENTRIES
+    for file in sorted(
+        entry.mistake_file("x").parents[2].glob(f"alternatives/{entry.file.stem}/*.py")
+    )
+    for backend in entry.backends
+]
+PAIRS = [
+    (first.task, first, second)
+    for first, second in itertools.combinations(ENTRIES[1].mistake, 2)
+    if first.task == second.task
+]
+
 
 def name_of(value: object) -> str:
     """Return a test id."""
     if isinstance(value, str):
         return value
+    if isinstance(value, Path):
+        return value.stem
     return value.name if isinstance(value, Mistake) else f"exercise-{getattr(value, 'number', '')}"
 
 
@@ -83,6 +102,38 @@ def test_every_mistake_fails_in_its_own_task(
     for result in failed:
         assert result.outcome == "failed", result
         assert "raised" not in result.message, result.message
+    assert recognise(entry, results, mistake.task) == mistake, (
+        "its fingerprint has changed: `make fingerprints` renews them all"
+    )
+
+
+@pytest.mark.parametrize(("entry", "file", "backend"), ALTERNATIVES, ids=name_of)
+def test_other_correct_solutions_pass(entry: ExerciseEntry, file: Path, backend: str) -> None:
+    """What is right in another way (Lua, WATCH, other types) passes: effects count, not spelling."""
+    results = grade(entry, entry.solution, backend=backend, mistake=file)
+    assert set(outcomes(results).values()) == {"passed"}, [r for r in results if r.message]
+
+
+def test_no_two_mistakes_look_alike() -> None:
+    """Each fingerprint belongs to one mistake, and there is one for each."""
+    known = json.loads(FINGERPRINTS.read_text(encoding="utf-8"))
+    assert len(set(known.values())) == len(known) == sum(len(e.mistake) for e in ENTRIES)
+
+
+@pytest.mark.parametrize(
+    ("task", "first", "second"), PAIRS, ids=lambda value: getattr(value, "name", None)
+)
+def test_two_mistakes_get_no_wrong_name(
+    task: int, first: Mistake, second: Mistake, tmp_path: Path
+) -> None:
+    """Code with two mistakes of one task is named by one of them or not at all."""
+    entry = ENTRIES[1]
+    both = tmp_path / "both.py"
+    both.write_text(
+        "\n\n".join(entry.mistake_file(m.name).read_text(encoding="utf-8") for m in (first, second))
+    )
+    results = grade(entry, entry.solution, backend="fakeredis", mistake=both)
+    assert recognise(entry, results, task) in {first, second, None}
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=name_of)

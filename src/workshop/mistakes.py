@@ -1,0 +1,52 @@
+"""Name a known mistake by what it does: its fingerprint, never its spelling.
+
+A fingerprint is what a task's failing tests said, and which kinds of commands the server had
+seen then. Key names are left out, since they are the learner's choice. Only an exact match is
+named: code with two mistakes, or with a new one, gets no name rather than a wrong one.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from workshop.grader import Result, grade
+from workshop.manifest import ROOT, ExerciseEntry, Mistake, exercises
+
+FINGERPRINTS = ROOT / "exercises" / "fingerprints.json"
+
+
+def fingerprint(results: Iterable[Result], task: int) -> str | None:
+    """Return what a task's failures look like, None if none failed or one is not written yet."""
+    failed = [r for r in results if r.task == task and r.outcome != "passed"]
+    if not failed or any(result.outcome != "failed" for result in failed):
+        return None
+    seen = sorted((result.test, result.said, result.verbs) for result in failed)
+    return hashlib.blake2b(json.dumps(seen).encode(), digest_size=8).hexdigest()
+
+
+def recognise(entry: ExerciseEntry, results: Iterable[Result], task: int) -> Mistake | None:
+    """Return the known mistake that a task's failures look exactly like, if there is one."""
+    mark = fingerprint(results, task)
+    known: dict[str, str] = json.loads(FINGERPRINTS.read_text(encoding="utf-8"))
+    return next((m for m in entry.mistake if known.get(_name(entry, m)) == mark), None)
+
+
+def compute(entry: ExerciseEntry, mistake: Mistake, backend: str) -> str | None:
+    """Return a mistake's fingerprint, taken from the mistake itself."""
+    file = entry.mistake_file(mistake.name)
+    results = grade(entry, entry.solution, backend=backend, mistake=file)
+    return fingerprint(results, mistake.task)
+
+
+def renew() -> None:
+    """Compute every fingerprint anew and write them down."""
+    found = {
+        _name(entry, mistake): compute(entry, mistake, entry.backends[-1])
+        for entry in exercises().values()
+        for mistake in entry.mistake
+    }
+    FINGERPRINTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _name(entry: ExerciseEntry, mistake: Mistake) -> str:
+    return f"{entry.number}.{mistake.name}"
