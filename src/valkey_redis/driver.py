@@ -115,7 +115,7 @@ class _Builder:
     def _sentinel(self) -> object:
         module = self._module(f"{self.face}.sentinel")
         # The Sentinel pool raises when it is full; over the blocking pool it waits.
-        bases = (module.SentinelConnectionPool, self.main.BlockingConnectionPool)
+        bases: tuple[type, ...] = (module.SentinelConnectionPool, self.main.BlockingConnectionPool)
         if self.driver == "valkey" and not self.face:
             bases = (_DisconnectsIdle, *bases)
         pool_class = type("BlockingSentinelPool", bases, {})
