@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, Protocol, cast
 
-from valkey_redis import clustering
+from valkey_redis import clustering, sentinel
 from valkey_redis.address import Address
 from valkey_redis.config import ValkeyConfig
 from valkey_redis.errors import ConfigurationError
@@ -36,16 +36,6 @@ class AsyncRawClient(Protocol):
     def scan_iter(self, match: str, count: int) -> AsyncIterator[Any]: ...  # noqa: D102
     def pubsub(self, **options: Any) -> Any: ...  # noqa: D102
     def aclose(self) -> Awaitable[None]: ...  # noqa: D102
-
-
-class _DisconnectsIdle:
-    """Mixin for valkey-py's blocking pool, which its own Sentinel pool calls with an argument too many."""
-
-    def disconnect(self, inuse_connections: bool = True) -> None:
-        pool = cast("Any", self)
-        idle = [connection for connection in pool.pool.queue if connection is not None]
-        for connection in pool._connections if inuse_connections else idle:  # noqa: SLF001 - as the pool itself
-            connection.disconnect()
 
 
 def connect(config: ValkeyConfig | None = None, *, decode_responses: bool = False) -> RawClient:
@@ -117,7 +107,7 @@ class _Builder:
         # The Sentinel pool raises when it is full; over the blocking pool it waits.
         bases: tuple[type, ...] = (module.SentinelConnectionPool, self.main.BlockingConnectionPool)
         if self.driver == "valkey" and not self.face:
-            bases = (_DisconnectsIdle, *bases)
+            bases = (sentinel.DisconnectsIdle, *bases)
         pool_class = type("BlockingSentinelPool", bases, {})
         config = self.config
         own_password = config.sentinel_password
@@ -185,6 +175,9 @@ class _Builder:
             bases = (clustering.NoTransaction, clustering.AsyncReopening, *mixins, *bases)
         elif self.address.topology == "cluster":
             bases = (clustering.NoTransaction, clustering.Reopening, *bases)
+        elif self.address.topology == "sentinel":
+            closing = sentinel.AsyncClosesSentinels if self.face else sentinel.ClosesSentinels
+            bases = (closing, *bases)
         bases = (AsyncRetrying if self.face else Retrying, *bases)
         return type(name, bases, {"_retry": self._repeat(), "_driver": self.driver})
 
