@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -37,17 +37,17 @@ async def test_a_cluster_client_follows_a_failover() -> None:
         ]
         for client in clients:
             await client.set("k", "before")
-            await client.set("elsewhere", 1)
+            await client.set("a", 1)
         primary = cluster.primary_of("k")
-        assert primary is not cluster.primary_of("elsewhere")
+        assert primary is not cluster.primary_of("a")
         primary.kill()
         # One uncovered slot does not refuse the others.
-        assert [await client.get("elsewhere") for client in clients] == [1] * len(clients)
+        assert [await client.get("a") for client in clients] == [1] * len(clients)
         for client, kind in zip(clients, KINDS, strict=True):
             await auntil(lambda client=client: _serves(client), f"{kind} serves again")
             assert await client.get("k") == "after"
-            assert await client.pipeline().get("k").get("elsewhere").execute() == ["after", 1]
-            assert {key async for key in client.scan()} == {"k", "elsewhere"}
+            assert await client.pipeline().get("k").get("a").execute() == ["after", 1]
+            assert {key async for key in client.scan()} == {"k", "a"}
             assert await client.is_healthy() is True
         assert cluster.primary_of("k") is not primary
 
@@ -83,39 +83,49 @@ async def test_a_cluster_of_which_no_node_answers_is_unavailable(kind: Kind) -> 
     assert len(str(caught.value).splitlines()) == 1
 
 
-@pytest.fixture
-def watched(server: EmbeddedServer) -> Iterator[tuple[EmbeddedServer, EmbeddedServer, str]]:
+Watched = tuple[EmbeddedServer, EmbeddedServer, str]
+
+
+@contextmanager
+def _watch() -> Iterator[Watched]:
     """Yield a primary, its replica in step, and the URL of the Sentinel that watches them."""
+    with ExitStack() as stack:
+        primary = stack.enter_context(EmbeddedServer(settings={"repl-diskless-sync-delay": 0}))
+        follow = {"replicaof": f"{HOST} {primary.port}"}
+        replica = stack.enter_context(EmbeddedServer(settings=follow))
+        with valkey.Valkey(port=replica.port) as node:
+            until(
+                lambda: node.info("replication")["master_link_status"] == "up",
+                "the replica is in step",
+            )
+        group: dict[str, str | int] = {
+            f"sentinel monitor {GROUP} {HOST} {primary.port}": 1,
+            f"sentinel down-after-milliseconds {GROUP}": 500,
+            f"sentinel failover-timeout {GROUP}": 2000,
+        }
+        sentinel = stack.enter_context(EmbeddedServer(sentinel=True, settings=group))
+        with valkey.Valkey(port=sentinel.port) as node:
+            until(
+                lambda: len(node.execute_command("SENTINEL", "REPLICAS", GROUP)) == 1,
+                "the Sentinel knows the replica",
+            )
+        yield primary, replica, f"valkey+sentinel://{HOST}:{sentinel.port}/{GROUP}"
+
+
+@pytest.fixture(scope="module")
+def watched(server: EmbeddedServer) -> Iterator[Watched]:
+    """Return what a Sentinel watches, shared by the tests of this file."""
     assert server.is_running  # the fixture decides on the platform
-    with EmbeddedServer(settings={"repl-diskless-sync-delay": 0}) as primary:
-        settings = {"replicaof": f"{HOST} {primary.port}", "repl-diskless-sync-delay": 0}
-        with EmbeddedServer(settings=settings) as replica:
-            with valkey.Valkey(port=replica.port) as node:
-                until(
-                    lambda: node.info("replication")["master_link_status"] == "up",
-                    "the replica is in step",
-                )
-            group: dict[str, str | int] = {
-                f"sentinel monitor {GROUP} {HOST} {primary.port}": 1,
-                f"sentinel down-after-milliseconds {GROUP}": 500,
-                f"sentinel failover-timeout {GROUP}": 2000,
-            }
-            with EmbeddedServer(sentinel=True, settings=group) as sentinel:
-                with valkey.Valkey(port=sentinel.port) as node:
-                    until(
-                        lambda: len(node.execute_command("SENTINEL", "REPLICAS", GROUP)) == 1,
-                        "the Sentinel knows the replica",
-                    )
-                yield primary, replica, f"valkey+sentinel://{HOST}:{sentinel.port}/{GROUP}"
+    with _watch() as shared:
+        yield shared
 
 
 @every_kind
-async def test_sentinel_says_where_the_primary_is(
-    kind: Kind, watched: tuple[EmbeddedServer, EmbeddedServer, str]
-) -> None:
+async def test_sentinel_says_where_the_primary_is(kind: Kind, watched: Watched) -> None:
     """The client asks the Sentinel, and talks to the primary: values, pub/sub, many at once."""
     primary, _, url = watched
     async with kind.client(url, **QUICK, max_connections=5, pool_timeout=30) as client:
+        await client.raw.execute_command("FLUSHALL")
         await client.set("k", 1)
         with valkey.Valkey(port=primary.port) as node:
             assert node.get("k") == b"1"
@@ -128,9 +138,7 @@ async def test_sentinel_says_where_the_primary_is(
 
 
 @every_kind
-async def test_an_unknown_service_is_unavailable(
-    kind: Kind, watched: tuple[EmbeddedServer, EmbeddedServer, str]
-) -> None:
+async def test_an_unknown_service_is_unavailable(kind: Kind, watched: Watched) -> None:
     """A name that no Sentinel knows is said in one line."""
     url = watched[2].replace(GROUP, "nobody")
     async with kind.client(url, **QUICK) as client:
@@ -140,12 +148,11 @@ async def test_an_unknown_service_is_unavailable(
         assert await client.is_healthy() is False
 
 
-async def test_sentinel_clients_follow_a_failover(
-    watched: tuple[EmbeddedServer, EmbeddedServer, str],
-) -> None:
+@pytest.mark.usefixtures("server")
+async def test_sentinel_clients_follow_a_failover() -> None:
     """After the primary's crash every kind of client writes to the promoted replica, by itself."""
-    primary, replica, url = watched
     async with AsyncExitStack() as stack:
+        primary, replica, url = stack.enter_context(_watch())
         clients = [await stack.enter_async_context(kind.client(url, **QUICK)) for kind in KINDS]
         for client in clients:
             await client.set("k", "before")
