@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help setup examples test coverage lint fix notebooks jupyter infra-up infra-down clean ready lock fingerprints
+.PHONY: help setup examples watch progress update doctor test coverage lint fix notebooks jupyter infra-up infra-down clean ready lock fingerprints
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sed 's/%/N/'
@@ -22,11 +22,26 @@ example-%: ready ## run example N
 exercise-%: ready ## grade your solution of exercise N
 	@$(RUN) workshop exercise $*
 
+watch: ready ## grade again on every save
+	@$(RUN) workshop watch
+
+progress: ready ## show what is done, and what comes next
+	@$(RUN) workshop progress
+
 hint-%: ready ## show the next hint for exercise N
 	@$(RUN) workshop hint $*
 
-solution-%: ready ## show one good solution of exercise N
+solution-%: ready ## show one good solution of exercise N (a diff to yours once done)
 	@$(RUN) workshop solution $*
+
+reset-%: ready ## put exercise N back as it was (reset-all: every one); yours is kept
+	@$(RUN) workshop $(if $(filter all,$*),reset-all,reset $*)
+
+update: ready ## fetch the newer workshop; your exercises stay as they are
+	@$(RUN) workshop update
+
+doctor: ready ## look at everything that is needed, and say how to mend it
+	@$(RUN) workshop doctor
 
 test: ready ## run the project's own tests
 	@$(RUN) pytest -n 2

@@ -1,93 +1,134 @@
-"""The command `workshop`: what the Makefile's verbs call."""
+"""The command `workshop`: what the Makefile's verbs call. Every error is one line and an exit code."""
 
+import difflib
 import importlib
-import json
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Annotated
 
 import typer
 
-from valkey_redis import EmbeddedServerError, ValkeyRedisError
-from valkey_redis.embedded import find_binary
-from workshop.grader import Result, grade
-from workshop.lab import require_empty
+from valkey_redis import ValkeyRedisError
+from workshop import doctor as the_doctor
+from workshop import keeping, mistakes
+from workshop import progress as the_progress
+from workshop import watch as the_watch
 from workshop.manifest import ROOT, ExerciseEntry, exercises
-from workshop.mistakes import renew
 from workshop.report import report
 
-STATE = ROOT / ".workshop" / "hints.json"
 EXAMPLES = ROOT / "src" / "valkey_redis" / "examples"
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask first")]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except (ValkeyRedisError, keeping.KeepingError, ValueError) as error:
+        sys.exit(f"error: {error}")
 
 
 def _entry(number: int) -> ExerciseEntry:
     found = exercises().get(number)
     if found is None:
         sys.exit(f"there is no exercise {number}; there are {', '.join(map(str, exercises()))}")
+    if not found.file.exists():
+        sys.exit(f"{found.file.name} is gone: `make reset-{number}` brings it back")
     return found
-
-
-def _grade(entry: ExerciseEntry) -> list[Result]:
-    """Grade the learner's file on their own server, else the embedded one, else fakeredis."""
-    own, backend = os.environ.get("VALKEY_URL"), "valkey"
-    try:
-        if own:
-            require_empty(own)
-        else:
-            find_binary()
-    except EmbeddedServerError:
-        backend = "fakeredis"
-    except ValkeyRedisError as error:
-        sys.exit(f"error: {error}")
-    try:
-        return grade(entry, entry.file, backend=backend, own_server=own)
-    except ValueError as error:
-        sys.exit(f"exercise {entry.number}: {error}")
 
 
 @app.command()
 def exercise(number: int) -> None:
     """Grade your solution of an exercise."""
     entry = _entry(number)
-    results = _grade(entry)
+    with _one_line():
+        results = the_progress.grade_learner(entry)
     print("\n".join(report(entry, results)))
     if any(result.outcome != "passed" for result in results):
         raise typer.Exit(1)
 
 
 @app.command()
-def hint(number: int) -> None:
-    """Show the next hint for the first task that is not done: a question, a command, a sketch."""
-    entry = _entry(number)
-    open_tasks = {result.task for result in _grade(entry) if result.outcome != "passed"}
-    if not open_tasks:
-        print(f"Exercise {number} is done: no hint is needed.")
-        return
-    task = min(open_tasks)
-    shown = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {}
-    key = f"{number}.{task}"
-    hints = entry.task[task - 1].hints
-    count = min(int(shown.get(key, 0)) + 1, len(hints))
-    print(f"Exercise {number}, task {task}: {entry.task[task - 1].title}")
-    for i, text in enumerate(hints[:count], start=1):
-        print(f"  {i}/{len(hints)}  {text}")
-    STATE.parent.mkdir(exist_ok=True)
-    STATE.write_text(json.dumps(shown | {key: count}), encoding="utf-8")
+def watch() -> None:
+    """Grade the exercise you are at again, whenever you save it."""
+    with _one_line():
+        the_watch.watch()
 
 
 @app.command()
-def solution(
-    number: int, *, yes: Annotated[bool, typer.Option("--yes", help="do not ask first")] = False
-) -> None:
-    """Show one good solution, after asking."""
+def progress() -> None:
+    """Show what is done, and what comes next."""
+    with _one_line():
+        print("\n".join(the_progress.overview()))
+
+
+@app.command()
+def hint(number: int) -> None:
+    """Show the next hint for the first task that is not done: a question, a command, a sketch."""
     entry = _entry(number)
-    if not yes and not typer.confirm(f"Show the solution of exercise {number}?"):
-        return
-    print(entry.solution.read_text(encoding="utf-8"), end="")
+    with _one_line():
+        results = the_progress.grade_learner(entry)
+        open_tasks = {result.task for result in results if result.outcome != "passed"}
+        done = [f"Exercise {number} is done: no hint is needed."]
+        print("\n".join(the_progress.next_hint(entry, min(open_tasks)) if open_tasks else done))
+
+
+@app.command()
+def solution(number: int, *, yes: Yes = False) -> None:
+    """Show one good solution: after asking, or beside your own once that is done."""
+    entry = _entry(number)
+    theirs = entry.solution.read_text(encoding="utf-8")
+    with _one_line():
+        done = the_progress.is_done(entry)
+    if done:
+        yours = entry.file.read_text(encoding="utf-8")
+        names = (f"exercises/{entry.file.name} (yours)", f"solutions/{entry.file.name}")
+        print(
+            "".join(difflib.unified_diff(yours.splitlines(True), theirs.splitlines(True), *names))
+        )
+    elif yes or typer.confirm(
+        f"Exercise {number} is not done yet. Show its solution all the same?"
+    ):
+        print(theirs, end="")
+
+
+@app.command()
+def reset(number: int) -> None:
+    """Put an exercise back as it was; yours is kept in .workshop/backup."""
+    entry = exercises().get(number) or _entry(number)
+    with _one_line():
+        saved = keeping.reset(entry)
+    kept = f"; yours is in {saved.relative_to(ROOT)}" if saved else ""
+    print(f"exercises/{entry.file.name} is as it was{kept}.")
+
+
+@app.command("reset-all")
+def reset_all(*, yes: Yes = False) -> None:
+    """Put every exercise back as it was, after asking; yours are kept in .workshop/backup."""
+    if yes or typer.confirm("Put every exercise back as it was? (Yours are kept as backups.)"):
+        for number in exercises():
+            reset(number)
+
+
+@app.command()
+def update() -> None:
+    """Fetch and merge the newer workshop; your exercises stay as they are."""
+    with _one_line():
+        print("\n".join(keeping.update()))
+
+
+@app.command()
+def doctor() -> None:
+    """Look at everything that the workshop stands on, and say how to mend it."""
+    findings = the_doctor.examine()
+    print("\n".join(the_doctor.lines(findings)))
+    if not all(finding.well for finding in findings):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -96,33 +137,34 @@ def example(number: int) -> None:
     if not (EXAMPLES / f"example_{number}.py").exists():
         numbers = sorted(path.stem.rpartition("_")[2] for path in EXAMPLES.glob("example_*.py"))
         sys.exit(f"there is no example {number}; there are {', '.join(numbers)}")
-    code = subprocess.call([sys.executable, "-m", f"valkey_redis.examples.example_{number}"])
-    raise typer.Exit(code)
+    raise typer.Exit(_run_example(f"example_{number}"))
 
 
 @app.command()
 def examples() -> None:
     """Run every example, each in a process of its own; stop at the first that fails."""
     for path in sorted(EXAMPLES.glob("example_*.py")):
-        number = path.stem.rpartition("_")[2]
-        print(f"\n=== example {number} ===", flush=True)
-        code = subprocess.call([sys.executable, "-m", f"valkey_redis.examples.{path.stem}"])
-        if code:
+        print(f"\n=== {path.stem.replace('_', ' ')} ===", flush=True)
+        if code := _run_example(path.stem):
             raise typer.Exit(code)
+
+
+def _run_example(name: str) -> int:
+    return subprocess.call([sys.executable, "-m", f"valkey_redis.examples.{name}"])
 
 
 @app.command()
 def notebooks() -> None:
     """Run every notebook anew and keep its outputs."""
-    from workshop.notebooks import execute_all  # noqa: PLC0415 - a second to import, for this verb only
-
-    execute_all()
+    importlib.import_module(
+        "workshop.notebooks"
+    ).execute_all()  # slow to import: for this verb only
 
 
 @app.command()
 def fingerprints() -> None:
     """Compute every known mistake's fingerprint anew."""
-    renew()
+    mistakes.renew()
 
 
 @app.command("infra-up")

@@ -61,7 +61,7 @@ def _failure(entry: ExerciseEntry, result: Result, mistake: Mistake | None) -> l
     if mistake is not None:
         title = mistake.name.replace("_", " ")
         page = f" ({entry.page}#{mistake.name})" if entry.page else ""
-        lines += _labelled("Looks like", f'"{title}": {mistake.says}{page}')
+        lines += _labelled("Mistake", f'This behaves like "{title}": {mistake.says}{page}')
     if result.where:
         lines += _labelled("Where", f"{file.parent.name}/{result.where}")
     return [*lines, *_labelled("Stuck?", f"make hint-{entry.number}")]

@@ -12,7 +12,15 @@ import pytest
 
 from workshop.manifest import ROOT
 
-COPIED = ("src", "exercises", "solutions", "tests", "pyproject.toml", "Makefile")
+COPIED = (
+    "src",
+    "exercises",
+    "solutions",
+    "tests",
+    "pyproject.toml",
+    "requirements.lock",
+    "Makefile",
+)
 Done = subprocess.CompletedProcess[str]
 
 
@@ -22,7 +30,7 @@ def stub(solution: str) -> str:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
             node.body = [ast.parse("raise NotImplementedError").body[0]]
-    return ast.unparse(tree)
+    return ast.unparse(tree) + "\n"
 
 
 @pytest.fixture

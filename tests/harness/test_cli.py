@@ -10,6 +10,7 @@ from valkey_redis import ValkeyClient
 from valkey_redis.embedded import EmbeddedServer, free_port
 from workshop import infra
 
+MISTAKES = Path("tests/exercises/mistakes/exercise_1")
 Workshop = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -48,8 +49,7 @@ def test_the_solution_passes(copy: Path, workshop: Workshop) -> None:
 
 def test_a_race_is_replayed(copy: Path, workshop: Workshop) -> None:
     """A lost update is shown as the commands that the server saw, in order, by client."""
-    mistake = "tests/exercises/mistakes/exercise_1/get_then_set.py"
-    learner_writes(copy, (copy / mistake).read_text())
+    learner_writes(copy, (copy / MISTAKES / "get_then_set.py").read_text())
     done = workshop("exercise", "1")
     assert_readable(done.stdout)
     table = done.stdout.partition("What the server saw")[2].splitlines()[1:6]
@@ -63,6 +63,26 @@ def test_a_race_is_replayed(copy: Path, workshop: Workshop) -> None:
     ]
     assert [len(row) - len(row[6:].lstrip()) for row in table[1:]] == [6, middle, 6, middle]
     assert table[4].endswith("<-- here")
+
+
+def test_a_known_mistake_is_named(copy: Path, workshop: Workshop) -> None:
+    """Code that behaves like a known mistake is told so, with the page; other key names do not matter."""
+    code = (copy / MISTAKES / "incr_then_expire.py").read_text()
+    learner_writes(copy, "\n\n" + code.replace("visits:", "my-own-prefix/"))
+    done = workshop("exercise", "1")
+    assert_readable(done.stdout)
+    said = " ".join(done.stdout.split())
+    assert 'This behaves like "incr then expire": INCR and EXPIRE are two steps' in said
+    assert "docs/1_basic_operations.md#incr_then_expire" in said
+
+
+def test_an_unknown_mistake_gets_no_name(copy: Path, workshop: Workshop) -> None:
+    """Two mistakes at once, or a new one: no name rather than a wrong one."""
+    code = "def count_visit(client, page, seconds):\n    n = client.incr(page)\n"
+    learner_writes(copy, f"\n\n{code}    client.expire(page, seconds)\n    return n\n")
+    done = workshop("exercise", "1")
+    assert "Task 4 is not done yet." in done.stdout
+    assert "This behaves like" not in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -107,7 +127,13 @@ def test_a_flood_of_output_is_not_shown(copy: Path, workshop: Workshop) -> None:
 def test_hints_come_one_by_one(workshop: Workshop) -> None:
     """A question, then a command, then a sketch; then nothing new."""
     seen = [workshop("hint", "1").stdout for _ in range(4)]
-    assert [output.count("/3  ") for output in seen] == [1, 2, 3, 3]
+    assert [len(output.splitlines()) for output in seen] == [3, 4, 5, 5]
+    assert [output.splitlines()[-1] for output in seen] == [
+        "(1/3 shown)",
+        "(2/3 shown)",
+        "(3/3 shown)",
+        "(3/3 shown)",
+    ]
     assert "task 1: A profile, field by field" in seen[0]
 
 
@@ -121,6 +147,27 @@ def test_the_solution_is_shown_only_after_a_yes(copy: Path, workshop: Workshop) 
     text = (copy / "solutions" / "exercise_1.py").read_text()
     assert text not in workshop("solution", "1", typed="n\n").stdout
     assert text in workshop("solution", "1", typed="y\n").stdout
+
+
+def test_once_done_the_solution_is_a_diff_to_yours(copy: Path, workshop: Workshop) -> None:
+    """Who has solved it sees what the other solution does in another way."""
+    learner_writes(copy, "\n\nMINE = 1\n")
+    shown = workshop("solution", "1").stdout
+    assert "--- exercises/exercise_1.py (yours)" in shown
+    assert "-MINE = 1" in shown
+
+
+def test_progress_is_derived_from_the_files(copy: Path, workshop: Workshop) -> None:
+    """Solved tasks are counted; a spoilt or lost state file costs nothing."""
+    assert "[............] 0 of 6" in workshop("progress").stdout
+    learner_writes(copy, "\n\n" + (copy / MISTAKES / "keys_command.py").read_text())
+    assert "[##########..] 5 of 6" in workshop("progress").stdout
+    (copy / ".workshop" / "progress.json").write_text("spoilt")
+    assert "[##########..] 5 of 6" in workshop("progress").stdout
+    learner_writes(copy, "")
+    done = workshop("progress").stdout
+    assert "[############] 6 of 6" in done
+    assert "All done." in done
 
 
 @pytest.mark.parametrize("verb", ["exercise", "hint", "solution", "example"])
