@@ -48,7 +48,12 @@ class AsyncGated:
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send the command as soon as fewer than `max_connections` others are on their way."""
+        cluster = cast("Any", self)
         async with self._gate:
+            if cluster._initialize:  # noqa: SLF001 - as the drivers' own pipelines
+                # redis-py loses a connection if its first commands come at once: it closes
+                # what it found the nodes with while one of them may be using it.
+                await cluster.initialize()
             return await cast("Any", super()).execute_command(*args, **options)
 
 

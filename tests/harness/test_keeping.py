@@ -213,7 +213,7 @@ def test_doctor_finds_nothing_where_nothing_is_wrong(
         "Python 3.",
         "embedded Valkey 9",
         "VALKEY_URL: the server answers",
-        "kernel",
+        "notebook kernel",
         "git",
     ):
         assert f"[ok] {what}" in done.stdout, done.stdout
