@@ -45,6 +45,14 @@ async def test_500_tasks_share_5_connections(
 
 
 @each_driver
+async def test_the_first_commands_may_come_at_once(driver: str, cluster: Any) -> None:
+    """A new client of a cluster loses no connection to its own discovery of the nodes."""
+    for _ in range(20):  # one new client in 20 did
+        async with Kind("async", driver).client(cluster.url, **PATIENT) as client:
+            await asyncio.gather(*(client.set(f"key:{number}", number) for number in range(50)))
+
+
+@each_driver
 @each_server
 def test_50_threads_share_5_connections(
     driver: str, place: str, request: pytest.FixtureRequest
