@@ -66,6 +66,16 @@ async def test_one_failing_command_does_not_stop_the_others(
     assert [await client.get("before"), await client.get("after")] == [1, 1]
 
 
+async def test_an_error_is_worded_as_outside_a_pipeline(client: Any) -> None:
+    """The message does not repeat the commands, whose values may be secret."""
+    await client.raw.execute_command("RPUSH", "list", "item")
+    with pytest.raises(CommandError) as alone:
+        await client.incr("list", 424242)
+    with pytest.raises(CommandError) as piped:
+        await client.pipeline().set("k", "hunter2").incr("list", 424242).execute()
+    assert str(alone.value) == str(piped.value)
+
+
 async def test_the_first_error_is_the_one_raised(client: Any) -> None:
     """Of several errors, the first command's is raised."""
     await client.set("text", "text")
