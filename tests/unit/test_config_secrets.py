@@ -13,6 +13,7 @@ from valkey_redis.address import parse_url
 
 # No other text holds these, so that each is a trace of the password.
 FRONT, BACK = "Zq7xK9", "Vw3jQ8"
+DIGITS = "97531"
 SPECIAL = ":/?#[]@%&=+,;!$'()*<>\"\\ {}|^`~\n\té漢\U0001f511"
 text = st.one_of(st.text(alphabet=SPECIAL, max_size=6), st.text(max_size=12))
 passwords = text.map(lambda middle: FRONT + middle + BACK)
@@ -110,3 +111,13 @@ def test_the_clients_repr_holds_no_password_of_the_sentinels(password: str) -> N
     """The Sentinels' own password is a secret too."""
     config = ValkeyConfig(url="valkey+sentinel://h/main", sentinel_password=password)
     _assert_hidden(repr(config) + str(config))
+
+
+@pytest.mark.parametrize("tail", ["/x", "?x", "#x", "/", "@x"])
+@pytest.mark.parametrize(
+    "form", ["valkey://ann:{}@h", "valkey://ann:{}@h/1", "redis+cluster://a:{}@h"]
+)
+def test_a_password_that_looks_like_a_port_is_not_shown(form: str, tail: str) -> None:
+    """What stands where a wrong port would be shown may be a password's beginning."""
+    shown = _shown(lambda: ValkeyConfig(url=form.format(DIGITS + tail)))
+    assert DIGITS not in shown
