@@ -10,7 +10,11 @@ You choose the keys' names, except where a task gives them. Several clients run 
 functions at the same time, and any of them may die between two commands.
 """
 
+from collections.abc import Callable
+
 from valkey import Valkey
+
+from workshop.interleave import explore  # noqa: F401 - for task 7
 
 # Task 1: a profile, field by field ---------------------------------------------------
 
@@ -102,5 +106,25 @@ def forget_user(client: Valkey, user_id: str) -> int:
     Nobody else's keys: user 1 is not user 10, and an id may hold any character, also
     `*`. The server has millions of keys and serves others meanwhile, so no command may
     make it look at all of them at once, and no round trip may be spent on each key.
+    """
+    raise NotImplementedError
+
+
+# Task 7: write the test ---------------------------------------------------------------
+
+
+def check_counter(count_visit: Callable[[Valkey, str, int], int]) -> None:
+    """Raise AssertionError if `count_visit` does not do what task 4 asks; else return.
+
+    It is called with counters that are right and with counters that are wrong, in the
+    ways of task 4: pass the right ones, catch every wrong one. `explore` helps:
+
+        explore(setup, actors, check, crashes=True)
+
+    runs the actors (functions of one argument, a client of their own) in every possible
+    order, and with `crashes` lets them die after every command. `setup(server)` comes
+    before each run; `check(end)` after it, to assert on `end.server` and `end.results`.
+    Sleeping in an actor takes no time, but keys expire by it. docs/1_basic_operations.md
+    shows a use of it.
     """
     raise NotImplementedError

@@ -1,8 +1,13 @@
 """Exercise 1: basic operations. One good solution; others pass too."""
 
 import re
+import time
+from collections.abc import Callable
 
 from valkey import Valkey
+
+from workshop.interleave import explore
+from workshop.schedule import End
 
 BATCH = 500  # keys that one command looks at, or deletes
 
@@ -92,3 +97,32 @@ def forget_user(client: Valkey, user_id: str) -> int:
     if batch:
         deleted += client.unlink(*batch)
     return deleted
+
+
+def check_counter(count_visit: Callable[[Valkey, str, int], int]) -> None:
+    """Raise AssertionError if `count_visit` does not do what task 4 asks."""
+
+    def visit(client: Valkey) -> int:
+        return count_visit(client, "home", 60)
+
+    def visits_far_apart(client: Valkey) -> list[int]:
+        counts = []
+        for _ in range(3):
+            counts.append(visit(client))
+            time.sleep(40)
+        return counts
+
+    def nothing_is_immortal(end: End) -> None:
+        for key in end.server.scan_iter():
+            assert end.server.ttl(key) >= 0, f"{key} never expires"
+
+    def both_count(end: End) -> None:
+        assert sorted(end.results) == [1, 2], f"two visits at once counted as {end.results}"
+
+    def window_has_ended(end: End) -> None:
+        assert end.results == [[1, 2, 1]], f"visits at 0, 40 and 80 s: {end.results[0]}"
+
+    explore(lambda _: None, [visit, visit], both_count)
+    explore(lambda _: None, [visit], nothing_is_immortal, crashes=True)
+    explore(lambda _: None, [visits_far_apart], window_has_ended)
+    explore(visit, [visit, lambda _: time.sleep(61)], nothing_is_immortal)

@@ -40,11 +40,10 @@ class Actor:
         self._greenlet = greenlet(self._run)
 
     def go_on(self) -> None:
-        """Do the next step, and run on until just before the one after it, or to the end."""
-        if self.next == "begin":
-            self._switch()
-        if self.next is not None:
-            self._switch()
+        """Run until just before the next step, or to the end."""
+        _hand_over(self._greenlet)
+        if self._greenlet.dead:
+            self.next = None
 
     def die(self) -> None:
         """Let the actor's process end here: it sends nothing any more."""
@@ -76,11 +75,6 @@ class Actor:
     def is_running(self) -> bool:
         """Return whether the code that asks is this actor's."""
         return self._greenlet is getcurrent()
-
-    def _switch(self) -> None:
-        _hand_over(self._greenlet)
-        if self._greenlet.dead:
-            self.next = None
 
     def _run(self) -> None:
         try:

@@ -171,9 +171,12 @@ class Search:
             self._done.append(("dies here", ""))
             actor.die()
             return
+        if actor.next == "begin":
+            actor.go_on()  # what comes before the first step belongs to it
         if actor.wakes_at is not None:
             self._wake(actor)
-        actor.go_on()
+        if actor.next is not None:
+            actor.go_on()
         self._done += [(entry.text(), entry.reply_text()) for entry in self._recorder.sent]
         actor.replies += [repr(entry.reply) for entry in self._recorder.sent]
 

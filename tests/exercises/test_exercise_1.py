@@ -2,12 +2,19 @@
 
 from typing import Any
 
-from workshop.exercise import Exercise
+from workshop.exercise import Exercise, load
 from workshop.interleave import explore, step
 from workshop.lab import Lab
+from workshop.manifest import exercises
+from workshop.mutants import objection, survivors
 from workshop.schedule import End
 
+ENTRY = exercises()[1]
 WINDOW = 60  # seconds
+COUNT_IN_LUA = (
+    "local n = redis.call('INCR', KEYS[1]) "
+    "if n == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end return n"
+)
 
 
 def nothing(_server: Any) -> None:
@@ -369,4 +376,24 @@ def test_task6_does_not_block_the_server(exercise: Exercise, lab: Lab) -> None:
     )
     assert trips <= 500, (
         f"1,000 keys took {trips} round trips: look at, and delete, several keys with each command"
+    )
+
+
+def test_task7_passes_what_is_right(exercise: Exercise) -> None:
+    """Counters that do what task 4 asks pass, whichever way they do it."""
+
+    def in_lua(client: Any, page: str, seconds: int) -> int:
+        return int(client.eval(COUNT_IN_LUA, 1, f"visits:{page}", seconds))
+
+    for right in (load(ENTRY.solution).count_visit, in_lua):
+        complaint = objection(exercise.check_counter, right)
+        assert complaint is None, f"Your test rejects a counter that is right: {complaint}"
+
+
+def test_task7_catches_what_is_wrong(exercise: Exercise) -> None:
+    """Each known mistake of task 4 is caught."""
+    missed = survivors(exercise.check_counter, ENTRY, "count_visit", task=4)
+    assert missed == [], (
+        f"Your test passes {len(missed)} of the counters that are wrong. The first of them: "
+        f"{missed[0].says}"
     )

@@ -34,7 +34,7 @@ def test_the_stub_says_what_to_do(workshop: Workshop) -> None:
     done = workshop("exercise", "1")
     assert done.returncode == 1
     assert_readable(done.stdout)
-    assert "0 of 6 tasks done" in done.stdout
+    assert "0 of 7 tasks done" in done.stdout
     assert "Task 1 is next: `set_field` is not written yet." in done.stdout
     assert "open exercises/exercise_1.py" in done.stdout
 
@@ -44,7 +44,7 @@ def test_the_solution_passes(copy: Path, workshop: Workshop) -> None:
     learner_writes(copy, "")
     done = workshop("exercise", "1")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "6 of 6 tasks done" in done.stdout
+    assert "7 of 7 tasks done" in done.stdout
 
 
 def test_a_race_is_replayed(copy: Path, workshop: Workshop) -> None:
@@ -159,14 +159,14 @@ def test_once_done_the_solution_is_a_diff_to_yours(copy: Path, workshop: Worksho
 
 def test_progress_is_derived_from_the_files(copy: Path, workshop: Workshop) -> None:
     """Solved tasks are counted; a spoilt or lost state file costs nothing."""
-    assert "[............] 0 of 6" in workshop("progress").stdout
+    assert "[............] 0 of 7" in workshop("progress").stdout
     learner_writes(copy, "\n\n" + (copy / MISTAKES / "keys_command.py").read_text())
-    assert "[##########..] 5 of 6" in workshop("progress").stdout
+    assert "[##########..] 6 of 7" in workshop("progress").stdout
     (copy / ".workshop" / "progress.json").write_text("spoilt")
-    assert "[##########..] 5 of 6" in workshop("progress").stdout
+    assert "[##########..] 6 of 7" in workshop("progress").stdout
     learner_writes(copy, "")
     done = workshop("progress").stdout
-    assert "[############] 6 of 6" in done
+    assert "[############] 7 of 7" in done
     assert "All done." in done
 
 

@@ -263,6 +263,22 @@ def test_sleeping_takes_no_time_and_moves_the_clock(lab: Lab) -> None:
     assert time.perf_counter() - before < 60
 
 
+def test_time_may_pass_between_any_two_commands(lab: Lab) -> None:
+    """An actor that only sleeps is time itself: a key may expire at every point of another actor."""
+
+    def two_looks(client: Any) -> tuple[Any, Any]:
+        return client.get("a"), client.get("a")
+
+    seen: set[Any] = set()
+    explore(
+        lambda server: server.set("a", 1, ex=60),
+        [two_looks, lambda _: time.sleep(61)],
+        lambda end: seen.add(end.results[0]),
+        lab=lab,
+    )
+    assert seen == {("1", "1"), ("1", None), (None, None)}
+
+
 def test_random_tokens_are_the_same_in_every_replay() -> None:
     """What an actor draws by `uuid` or `secrets` is drawn alike each time."""
     drawn: set[object] = set()

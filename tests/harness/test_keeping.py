@@ -163,10 +163,10 @@ def test_watch_grades_on_every_save(copy: Path, watching: subprocess.Popen[str])
 
     first = read_until(watching, "[q]uit")
     assert "Exercise 1" in first
-    assert "0 of 6 tasks done" in first
+    assert "0 of 7 tasks done" in first
     assert "\x1b" not in first
     (copy / STUB).write_text((copy / "solutions" / "exercise_1.py").read_text())
-    assert "6 of 6 tasks done" in read_until(watching, "[q]uit")
+    assert "7 of 7 tasks done" in read_until(watching, "[q]uit")
     (copy / STUB).write_text("def (:\n")
     assert "Python cannot read this" in read_until(watching, "[q]uit")
     send("h")
