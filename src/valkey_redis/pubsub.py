@@ -1,8 +1,8 @@
 """Messages on channels: `PubSub` and `AsyncPubSub`.
 
 A message reaches those who listen now, and nobody else: what is published while a
-subscriber is away is lost to it. (https://valkey.io/topics/pubsub/) A standalone server
-keeps the order of one publisher's messages; a cluster's nodes pass them on, and may not.
+subscriber is away is lost to it. (https://valkey.io/topics/pubsub/) A cluster's nodes pass
+messages on, so that one from shortly before the subscription may still arrive after it.
 """
 
 import time
