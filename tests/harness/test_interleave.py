@@ -334,6 +334,23 @@ def test_an_actor_s_own_error_comes_out() -> None:
         explore(races.nothing, [broken], never)
 
 
+def test_what_is_told_of_the_outside_is_not_pruned_away() -> None:
+    """Two writes outside the server, whose replies tell nothing, are run in both orders."""
+    written: list[str] = []
+    seen: set[tuple[str, ...]] = set()
+
+    def writer(name: str) -> Callable[[Any], None]:
+        return lambda _: step(f"write {name}", lambda: written.append(name))
+
+    explore(
+        lambda _: written.clear(),
+        [writer("a"), writer("b")],
+        lambda _: seen.add(tuple(written)),
+        outside=lambda: written,
+    )
+    assert seen == {("a", "b"), ("b", "a")}
+
+
 def test_a_step_outside_is_just_done_outside() -> None:
     """Code with `step` in it runs as it is without the explorer."""
     assert step("a read", lambda: 42) == 42
