@@ -87,7 +87,9 @@ class PydanticCodec(Generic[T]):
         try:
             # Dumping alone takes None, or another model, for any model: it would be lost.
             self._adapter.validate_python(value, strict=True)
-            return self._header + self._adapter.dump_json(value, warnings="error")
+            plain = self._adapter.dump_python(value, mode="json", warnings="error")
+            # dump_json() would write NaN and the infinities as null.
+            return self._header + to_json(plain, inf_nan_mode="constants")
         except ValidationError as error:
             raise InvalidArgumentError(f"not a value of the codec's type{_where(error)}") from None
         except PydanticSerializationError:

@@ -214,6 +214,7 @@ class _Builder:
             "socket_timeout": config.timeout,
             "socket_connect_timeout": config.connect_timeout,
             "client_name": config.client_name,
+            "health_check_interval": config.health_check_interval,
             "decode_responses": self.decode_responses,
             # One protocol everywhere: replies have the same shapes under both drivers.
             "protocol": 2,

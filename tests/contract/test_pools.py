@@ -103,3 +103,22 @@ async def test_a_pool_that_stays_full_is_an_error_of_ours(
         with pytest.raises(ServerUnavailableError) as caught:
             await client.get("k")
     assert len(str(caught.value).splitlines()) == 1
+
+
+@each_driver
+async def test_an_idle_connection_is_checked_before_it_is_used(driver: str, server: Any) -> None:
+    """After `health_check_interval` of idleness a PING comes first; with 0 none does."""
+    for interval, pings in ((30, 1), (0, 0)):
+        config = ValkeyConfig(
+            url=Kind("sync", driver).url(server.url), health_check_interval=interval
+        )
+        with ValkeyClient(config) as client, valkey.Valkey(port=server.port) as onlooker:
+            client.set("a", 1)
+            pool: Any = client.raw.connection_pool  # type: ignore[attr-defined]  # a driver's own
+            connection = pool.get_connection("_") if driver == "valkey" else pool.get_connection()
+            connection.next_health_check = 0  # as if it had been idle for so long
+            pool.release(connection)
+            onlooker.config_resetstat()
+            client.get("a")
+            stats = onlooker.info("commandstats")
+            assert stats.get("cmdstat_ping", {"calls": 0})["calls"] == pings

@@ -178,6 +178,15 @@ def test_pydantic_refuses_another_type(type_: Any, value: Any, where: str) -> No
     assert f"not a value of the codec's type{where}" == str(caught.value)
 
 
+def test_pydantic_keeps_what_is_no_number() -> None:
+    """NaN and the infinities are floats too, and not null."""
+    codec = PydanticCodec(list[float | None])
+    nan, infinity, none = codec.decode(codec.encode([math.nan, -math.inf, None]))
+    assert nan is not None
+    assert math.isnan(nan)
+    assert (infinity, none) == (-math.inf, None)
+
+
 def test_another_schema_version_is_said() -> None:
     """A value of an older or newer version is told from corrupt bytes."""
     data = PydanticCodec(User, schema_version=1).encode(ANN)
