@@ -31,8 +31,8 @@ def explore(
     What actors share outside the server is touched through `step`, and told by `outside()`.
     Without a `lab`, fakeredis serves. Time is virtual: sleeping takes none.
 
-    Raises RuleBrokenError with the first schedule that breaks the rule, what an actor
-    raised if one does, and CannotExploreError for a command that would wait for another client, or a search
+    Raises RuleBrokenError with the first schedule that breaks the rule, or in which an
+    actor raises (its error is then the cause), and CannotExploreError for a command that would wait for another client, or a search
     beyond its bounds: nothing is left out silently.
     """
     if not 1 <= len(actors) <= MOST_ACTORS:

@@ -37,16 +37,36 @@ class Sent:
 
 @dataclass(slots=True)
 class Recorder:
-    """What several clients sent. `before` is called before each trip, with client and commands."""
+    """What several clients sent. `before` is called before each trip, with client and commands.
+
+    With `one_by_one`, the commands of a pipeline leave one after the other, each answered before
+    the next: a server may serve others between them. A transaction stays whole.
+    """
 
     sent: list[Sent] = field(default_factory=list)
     trips: int = 0
+    one_by_one: bool = False
     before: Callable[[str, list[tuple[str, ...]]], None] | None = None
 
     def clear(self) -> None:
         """Forget what was sent so far."""
         self.sent.clear()
         self.trips = 0
+
+    def parts(self, data: bytes) -> list[tuple[bytes, list[tuple[str, ...]]]]:
+        """Return a request's bytes in the parts that leave together, each with its commands."""
+        commands = list(parse_commands(data))
+        if not self.one_by_one or len(commands) == 1:
+            return [(data, [words for words, _ in commands])]
+        parts: list[tuple[bytes, list[tuple[str, ...]]]] = []
+        whole = False  # inside MULTI ... EXEC
+        for words, raw in commands:
+            if whole:
+                parts[-1] = (parts[-1][0] + raw, [*parts[-1][1], words])
+            else:
+                parts.append((raw, [words]))
+            whole = words[0] == "MULTI" or (whole and words[0] != "EXEC")
+        return parts
 
     def leave(self, client: str, commands: list[tuple[str, ...]]) -> list[Sent]:
         """Note that `commands` are about to leave together."""
@@ -81,23 +101,34 @@ def recording(connection_class: type, recorder: Recorder, client: str) -> type:
             super().disconnect(*args, **options)
 
         def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-            if not self._quiet:
-                data = command if isinstance(command, bytes) else b"".join(command)
-                self._unanswered.extend(recorder.leave(client, list(parse_commands(data))))
-            super().send_packed_command(command, check_health)
+            if self._quiet:
+                super().send_packed_command(command, check_health)
+                return
+            data = command if isinstance(command, bytes) else b"".join(command)
+            parts = recorder.parts(data)
+            for raw, commands in parts:
+                entries = recorder.leave(client, commands)
+                super().send_packed_command([raw], check_health)
+                self._unanswered.extend(entries)
+                for entry in entries if len(parts) > 1 else ():
+                    self._take(entry)
 
         def read_response(self, *args: Any, **options: Any) -> Any:
             if self._quiet or not self._unanswered:
                 return super().read_response(*args, **options)
             entry = self._unanswered.popleft()
+            if not entry.answered:
+                self._take(entry, *args, **options)
+            if isinstance(entry.reply, Exception):
+                raise entry.reply
+            return entry.reply
+
+        def _take(self, entry: Sent, *args: Any, **options: Any) -> None:
             try:
                 entry.reply = super().read_response(*args, **options)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - raised again where it is asked for
                 entry.reply = error
-                raise
-            finally:
-                entry.answered = True
-            return entry.reply
+            entry.answered = True
 
     return RecordingConnection
 
@@ -124,29 +155,40 @@ def recording_async(connection_class: type, recorder: Recorder, client: str) -> 
             await super().disconnect(*args, **options)
 
         async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-            if not self._quiet:
-                data = command if isinstance(command, bytes) else b"".join(command)
-                self._unanswered.extend(recorder.leave(client, list(parse_commands(data))))
-            await super().send_packed_command(command, check_health)
+            if self._quiet:
+                await super().send_packed_command(command, check_health)
+                return
+            data = command if isinstance(command, bytes) else b"".join(command)
+            parts = recorder.parts(data)
+            for raw, commands in parts:
+                entries = recorder.leave(client, commands)
+                await super().send_packed_command([raw], check_health)
+                self._unanswered.extend(entries)
+                for entry in entries if len(parts) > 1 else ():
+                    await self._take(entry)
 
         async def read_response(self, *args: Any, **options: Any) -> Any:
             if self._quiet or not self._unanswered:
                 return await super().read_response(*args, **options)
             entry = self._unanswered.popleft()
+            if not entry.answered:
+                await self._take(entry, *args, **options)
+            if isinstance(entry.reply, Exception):
+                raise entry.reply
+            return entry.reply
+
+        async def _take(self, entry: Sent, *args: Any, **options: Any) -> None:
             try:
                 entry.reply = await super().read_response(*args, **options)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - raised again where it is asked for
                 entry.reply = error
-                raise
-            finally:
-                entry.answered = True
-            return entry.reply
+            entry.answered = True
 
     return RecordingConnection
 
 
-def parse_commands(data: bytes) -> Iterator[tuple[str, ...]]:
-    """Yield the commands in a request's bytes (RESP arrays of bulk strings).
+def parse_commands(data: bytes) -> Iterator[tuple[tuple[str, ...], bytes]]:
+    """Yield the commands in a request's bytes (RESP arrays of bulk strings), each with its own bytes.
 
     https://valkey.io/topics/protocol/, "Sending commands to a Valkey server"
     """
@@ -160,12 +202,12 @@ def parse_commands(data: bytes) -> Iterator[tuple[str, ...]]:
         return value
 
     while position < len(data):
-        words = []
+        start, words = position, []
         for _ in range(number()):
             length = number()
             words.append(data[position : position + length].decode(errors="backslashreplace"))
             position += length + 2
-        yield tuple(words)
+        yield tuple(words), data[start:position]
 
 
 def _cut(text: str) -> str:

@@ -70,7 +70,7 @@ class Search:
         self._lab, self._clock, self._setup, self._check = lab, clock, setup, check
         self._crashes, self._prune, self._outside = crashes, prune, outside
         self._actors: list[Actor] = []
-        self._recorder = Recorder(before=self._before)
+        self._recorder = Recorder(before=self._before, one_by_one=True)
         self._seen: set[bytes] = set()
         self._schedules = self._pruned = 0
         self._done: list[tuple[str, str]] = []  # what the step that runs now did, and the reply
@@ -237,17 +237,24 @@ class Search:
 
     def _judge(self, taken: list[int]) -> None:
         for actor in self._actors:
-            if isinstance(actor.result, Exception):
+            if isinstance(actor.result, CannotExploreError):
                 raise actor.result
+            if isinstance(actor.result, Exception):
+                error = actor.result
+                said = f"{actor.name} raised {type(error).__name__}: {error}"
+                raise self._broken(said, taken) from error
         end = End(
             self._lab.server, [a.result for a in self._actors], [a.died for a in self._actors]
         )
         try:
             self._check(end)
         except AssertionError as error:
-            names = [actor.name for actor in self._actors]
-            explored = Explored(self._schedules, self._pruned)
-            raise RuleBrokenError(str(error), self._replay(taken), names, explored) from None
+            raise self._broken(str(error), taken) from None
+
+    def _broken(self, message: str, taken: list[int]) -> RuleBrokenError:
+        names = [actor.name for actor in self._actors]
+        explored = Explored(self._schedules, self._pruned)
+        return RuleBrokenError(message, self._replay(taken), names, explored)
 
     def _replay(self, taken: list[int]) -> list[Step]:
         """Run the schedule once more, noting what each step did."""

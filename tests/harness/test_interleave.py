@@ -330,8 +330,42 @@ def test_an_actor_s_own_error_comes_out() -> None:
         client.get("n")
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(RuleBrokenError, match=r"^client A raised ZeroDivisionError") as caught:
         explore(races.nothing, [broken], never)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert caught.value.steps[0].what == "GET n"
+
+
+def test_others_come_between_the_commands_of_a_pipeline(lab: Lab) -> None:
+    """A pipeline without a transaction may be interrupted; a transaction may not."""
+
+    def count(*, transaction: bool) -> Callable[[Any], Any]:
+        def actor(client: Any) -> Any:
+            return client.pipeline(transaction=transaction).incr("n").incr("n").execute()
+
+        return actor
+
+    whole = {(1, 2), (3, 4)}
+    for transaction, ends in ((True, whole), (False, whole | {(1, 3), (2, 4), (1, 4), (2, 3)})):
+        seen: set[tuple[int, ...]] = set()
+        explore(
+            races.nothing,
+            [count(transaction=transaction)] * 2,
+            lambda end, seen=seen: seen.update(tuple(r) for r in end.results),
+            lab=lab,
+        )
+        assert seen == ends
+
+
+def test_an_async_pipeline_may_be_interrupted_too(lab: Lab) -> None:
+    """The asyncio face stops between a pipeline's commands as well."""
+
+    async def count(client: Any) -> Any:
+        return await client.pipeline(transaction=False).incr("n").incr("n").execute()
+
+    seen: set[tuple[int, ...]] = set()
+    explore(races.nothing, [count] * 2, lambda e: seen.update(tuple(r) for r in e.results), lab=lab)
+    assert (1, 4) in seen
 
 
 def test_what_is_told_of_the_outside_is_not_pruned_away() -> None:

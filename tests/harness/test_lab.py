@@ -99,4 +99,7 @@ def test_finds_commands_over_all_keys(lab: Lab) -> None:
 def test_parses_requests() -> None:
     """Requests are read as the protocol says, also several at once and bytes that are no text."""
     data = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n*1\r\n$2\r\n\xff\n\r\n"
-    assert list(parse_commands(data)) == [("GET", "a"), ("\\xff\n",)]
+    assert list(parse_commands(data)) == [
+        (("GET", "a"), data[:20]),
+        (("\\xff\n",), data[20:]),
+    ]
