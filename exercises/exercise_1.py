@@ -5,7 +5,7 @@ run `make exercise-1` as often as you like: it shows the first task that is not 
 Stuck? `make hint-1`. To read first: docs/1_basic_operations.md.
 
 `client` is a connected valkey-py client that takes and returns text (`str`): call
-`client.hset(...)`, `client.lpush(...)` and so on, as in src/valkey_redis/examples/example_1.py.
+`client.hset(...)`, `client.lpush(...)` and so on, as that page does.
 You choose the keys' names, except where a task gives them. Several clients run your
 functions at the same time, and any of them may die between two commands.
 """
@@ -22,8 +22,8 @@ from workshop.interleave import explore  # noqa: F401 - for task 7
 def set_field(client: Valkey, user_id: str, field: str, value: str) -> None:
     """Set one field of a user's profile.
 
-    For user "7", field "city" and value "Oslo", the profile then says so. The other fields stay as they are, also when another client is setting one of them
-    at the same moment.
+    For user "7", field "city" and value "Oslo", the profile then says so. The other
+    fields stay as they are, also when another client sets one of them meanwhile.
     """
     raise NotImplementedError
 

@@ -1,5 +1,7 @@
 """Load the file under test: the learner's, a solution, or a solution with a known mistake in it."""
 
+import inspect
+import traceback
 import types
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ class Exercise:
                 f"{self._file.name} has no function `{name}` any more: "
                 "the exercise asks for it, so put its first line back"
             )
+        if inspect.iscoroutinefunction(found):
+            raise ExerciseError(f"`{name}` is an `async def`; this exercise takes a plain `def`")
         return found
 
 
@@ -38,7 +42,9 @@ def load(file: Path, mistake: Path | None = None) -> Exercise:
                 f"{path.name}, line {error.lineno}: Python cannot read this: {error.msg}"
             ) from None
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a learner's file may raise anything
+            own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+            line = f", line {own[-1].lineno}," if own else ""
             raise ExerciseError(
-                f"{path.name} does not even load: {type(error).__name__}: {error}"
+                f"{path.name}{line} does not even load: {type(error).__name__}: {error}"
             ) from None
     return Exercise(module, file)

@@ -21,7 +21,7 @@ TIMEOUT = 60.0  # seconds for all tests of one exercise
 class Result:
     """How one test went: `outcome` is passed, failed, todo (not written yet) or broken.
 
-    `shown` is what the server saw, line by line. `said` and `verbs` are for fingerprints:
+    `shown` is what the server saw, line by line; `printed` what the code printed last. `said` and `verbs` are for fingerprints:
     the message without the learner's key names, and the kinds of commands sent.
     """
 
@@ -32,6 +32,7 @@ class Result:
     message: str = ""
     where: str = ""
     shown: list[str] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)
     said: str = ""
     verbs: list[str] = field(default_factory=list)
 
@@ -94,6 +95,7 @@ def grade(
 
 
 def _endless(results: list[Result], timeout: float) -> Result:
+    # Where signals cannot stop one test alone, nothing better is known than where it stopped.
     task = results[-1].task if results else 1
     return Result(
         test="",

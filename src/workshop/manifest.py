@@ -58,10 +58,10 @@ class ExerciseEntry(_Entry):
         """The one test file that grades the stub, the solution and every mistake."""
         return ROOT / "tests" / "exercises" / f"test_exercise_{self.number}.py"
 
-    def mistake_file(self, name: str) -> Path:
-        """Return the file of a known mistake."""
+    def mistake_files(self, name: str) -> list[Path]:
+        """Return the files of a known mistake: NAME.py, and NAME__VARIANT.py where it has several."""
         folder = ROOT / "tests" / "exercises" / "mistakes" / f"exercise_{self.number}"
-        return folder / f"{name}.py"
+        return [folder / f"{name}.py", *sorted(folder.glob(f"{name}__*.py"))]
 
 
 class Manifest(_Entry):

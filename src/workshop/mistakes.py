@@ -28,25 +28,20 @@ def recognise(entry: ExerciseEntry, results: Iterable[Result], task: int) -> Mis
     """Return the known mistake that a task's failures look exactly like, if there is one."""
     mark = fingerprint(results, task)
     known: dict[str, str] = json.loads(FINGERPRINTS.read_text(encoding="utf-8"))
-    return next((m for m in entry.mistake if known.get(_name(entry, m)) == mark), None)
-
-
-def compute(entry: ExerciseEntry, mistake: Mistake, backend: str) -> str | None:
-    """Return a mistake's fingerprint, taken from the mistake itself."""
-    file = entry.mistake_file(mistake.name)
-    results = grade(entry, entry.solution, backend=backend, mistake=file)
-    return fingerprint(results, mistake.task)
+    name = next((name for name, other in known.items() if other == mark), "")
+    number, _, file = name.partition(".")
+    found = (
+        m for m in entry.mistake if number == str(entry.number) and m.name == file.split("__")[0]
+    )
+    return next(found, None)
 
 
 def renew() -> None:
-    """Compute every fingerprint anew and write them down."""
-    found = {
-        _name(entry, mistake): compute(entry, mistake, entry.backends[-1])
-        for entry in exercises().values()
-        for mistake in entry.mistake
-    }
+    """Compute every fingerprint anew, from the mistakes themselves, and write them down."""
+    found = {}
+    for entry in exercises().values():
+        for mistake in entry.mistake:
+            for file in entry.mistake_files(mistake.name):
+                results = grade(entry, entry.solution, backend=entry.backends[-1], mistake=file)
+                found[f"{entry.number}.{file.stem}"] = fingerprint(results, mistake.task)
     FINGERPRINTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-
-
-def _name(entry: ExerciseEntry, mistake: Mistake) -> str:
-    return f"{entry.number}.{mistake.name}"

@@ -28,6 +28,6 @@ def survivors(check: Check, entry: ExerciseEntry, name: str, task: int) -> list[
         for mistake in entry.mistake
         if mistake.task == task
         and not objection(
-            check, getattr(load(entry.solution, entry.mistake_file(mistake.name)), name)
+            check, getattr(load(entry.solution, entry.mistake_files(mistake.name)[0]), name)
         )
     ]

@@ -7,8 +7,9 @@ grader names one file, one backend, and a file for its notes.
 import json
 import os
 import re
+import signal
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,12 +17,15 @@ from typing import Any, NamedTuple
 import pytest
 
 from workshop.exercise import Exercise, ExerciseError, load
-from workshop.lab import Lab, open_backend
+from workshop.lab import Lab, TooManyTripsError, open_backend
 from workshop.manifest import exercises
-from workshop.recorder import Sent
+from workshop.recorder import Sent, shorten
 from workshop.schedule import CannotExploreError, RuleBrokenError
 
+MANY_KEYS = frozenset({"DEL", "UNLINK", "MGET", "EXISTS", "TOUCH", "KEYS"})
 TEXT = 50  # columns of a command
+PATIENCE = 10.0  # seconds for one test
+MOST_PRINTED = 3  # lines of what the learner's code printed
 WRAPPING = frozenset({"MULTI", "EXEC", "WATCH", "UNWATCH"})
 OWN_SERVER = (
     "WORKSHOP_SERVER"  # the learner's server; in the environment, as it may hold a password
@@ -87,8 +91,32 @@ def lab(target: Target, labs: Callable[[str], Lab]) -> Iterator[Lab]:
     lab.close()
 
 
+class EndlessError(BaseException):
+    """A test took too long; a BaseException, so that no `except Exception` goes on for ever."""
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Stop a graded test that does not come to an end, where it is."""
+    if item.config.option.notes is None or not hasattr(signal, "setitimer"):
+        return (yield)
+
+    def stop(*_: object) -> None:
+        raise EndlessError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note how an exercise's test went."""
     report = yield
     notes = item.config.option.notes
@@ -105,16 +133,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.excinfo is not None:
         error = call.excinfo.value
         note |= _explain(error, arguments.get("target"))
-        note |= _seen(error, arguments.get("lab"))
-        note["said"] = _without_keys(note["message"], arguments.get("lab"))
+        note |= _seen(error, note["message"], arguments.get("lab"))
+        note["printed"] = report.capstdout.splitlines()[-MOST_PRINTED:]
     with notes.open("a", encoding="utf-8") as file:
         file.write(json.dumps(note) + "\n")
     return report
 
 
-def _explain(error: BaseException, target: Target | None) -> dict[str, Any]:
+def _explain(  # noqa: C901 - one case for each way to fail
+    error: BaseException, target: Target | None
+) -> dict[str, Any]:
     """Return what to tell the learner about an error: no word of the harness."""
     files = {str(path) for path in target[:2] if path} if target else set()
+    if isinstance(error, RuleBrokenError) and error.__cause__ is not None:
+        error = error.__cause__
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     where = f"{Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
     name = own[-1].name if own else ""
@@ -128,6 +160,12 @@ def _explain(error: BaseException, target: Target | None) -> dict[str, Any]:
             outcome, message = "failed", " ".join(error.message.split())
         case CannotExploreError():
             outcome, message = "failed", text
+        case EndlessError():
+            outcome = "failed"
+            place = f"in `{name}` " if own else ""
+            message = f"{place}it was still running after {PATIENCE:.0f} s: a loop without an end?"
+        case TooManyTripsError():
+            outcome, message = "failed", text
         case AssertionError() if not own:
             outcome, message = "failed", text
         case _ if own:
@@ -140,26 +178,43 @@ def _explain(error: BaseException, target: Target | None) -> dict[str, Any]:
     return {"outcome": outcome, "message": message, "where": where}
 
 
-def _seen(error: BaseException, lab: Lab | None) -> dict[str, list[str]]:
-    """Return what the server saw, as lines, and the kinds of commands, in the order of their first."""
-    sent = lab.recorder.sent if lab else []
+def _seen(error: BaseException, message: str, lab: Lab | None) -> dict[str, Any]:
+    """Return what the server saw, as lines, and what of it is not the learner's own choice.
+
+    That is the kinds of commands, in the order of their first, and the message without keys.
+    """
     if isinstance(error, RuleBrokenError):
-        shown, verbs = error.table, [verb for step in error.steps for verb in step.verbs]
+        shown, sent = error.table, [words for step in error.steps for words in step.sent]
     else:
-        shown = [_line(entry) for entry in sent]
-        verbs = [entry.words[0].upper() for entry in sent]
+        entries = lab.recorder.sent if lab else []
+        shown, sent = [_line(entry) for entry in entries], [entry.words for entry in entries]
     # A transaction is not another mistake than the same commands without one.
-    return {"shown": shown, "verbs": list(dict.fromkeys(v for v in verbs if v not in WRAPPING))}
+    verbs = dict.fromkeys(words[0].upper() for words in sent)
+    keys = {key for words in sent for key in _keys(words)}
+    return {
+        "shown": shown,
+        "verbs": [verb for verb in verbs if verb not in WRAPPING],
+        "said": _without(keys, message),
+    }
+
+
+def _keys(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the keys that a command names: all, the first of a script's, none of SCAN's."""
+    verb = words[0].upper()
+    if verb in MANY_KEYS:
+        return words[1:]
+    if verb in {"EVAL", "EVALSHA"}:
+        return words[3:4]
+    return () if verb == "SCAN" else words[1:2]
 
 
 def _line(entry: Sent) -> str:
     reply = f"-> {entry.reply_text()}" if entry.answered else ""
-    return f"{entry.text():<{TEXT}.{TEXT}} {reply}".rstrip()
+    return f"{shorten(entry.text(), TEXT):<{TEXT}} {reply}".rstrip()
 
 
-def _without_keys(message: str, lab: Lab | None) -> str:
-    """Return the message without the names of the keys that the server holds."""
-    keys = sorted(lab.server.scan_iter(), key=len, reverse=True) if lab else []
-    for key in keys:
+def _without(keys: set[str], message: str) -> str:
+    """Return the message without these keys, the longest first: one may begin with another."""
+    for key in sorted(keys, key=lambda key: (-len(key), key)):
         message = re.sub(rf"(?<![\w:-]){re.escape(key)}(?![\w:-])", "<key>", message)
     return message

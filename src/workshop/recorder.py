@@ -210,7 +210,11 @@ def parse_commands(data: bytes) -> Iterator[tuple[tuple[str, ...], bytes]]:
         yield tuple(words), data[start:position]
 
 
+def shorten(text: str, width: int) -> str:
+    """Return the text, its end left out visibly if it is longer than `width`."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
 def _cut(text: str) -> str:
     text = text if text.isprintable() else text.encode("unicode_escape").decode()
-    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-    return text or '""'
+    return shorten(text, LONGEST) or '""'

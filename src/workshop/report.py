@@ -5,9 +5,11 @@ import textwrap
 from workshop.grader import Result, solved_tasks
 from workshop.manifest import ROOT, ExerciseEntry, Mistake
 from workshop.mistakes import recognise
+from workshop.recorder import shorten
 
 WIDTH = 80
-MOST_ROWS = 7  # commands shown; the rest is counted
+MOST_LINES = 24  # of a report, so that it fits a small terminal with the prompt below it
+FEWEST_ROWS = 3  # of what the server saw, however long the rest is
 LABEL = 12  # columns before the text
 
 
@@ -15,10 +17,8 @@ def report(entry: ExerciseEntry, results: list[Result]) -> list[str]:
     """Return the report's lines: the tasks, then the first failure and what led to it."""
     solved = solved_tasks(entry, results)
     total = len(entry.task)
-    lines = [
-        f"Exercise {entry.number}: {entry.title}".ljust(WIDTH - 17)
-        + f"{len(solved)} of {total} tasks done"
-    ]
+    count = f"{len(solved)} of {total} tasks done"
+    lines = [f"Exercise {entry.number}: {entry.title}".ljust(WIDTH - len(count)) + count]
     for number, task in enumerate(entry.task, start=1):
         lines.append(f"  [{'x' if number in solved else ' '}] {number}  {task.title}")
     lines.append("")
@@ -26,7 +26,10 @@ def report(entry: ExerciseEntry, results: list[Result]) -> list[str]:
     if not failures:
         return [*lines, *_done(entry)]
     first = min(failures, key=lambda result: result.task)
-    return [*lines, *_failure(entry, first, recognise(entry, results, first.task))]
+    mistake = recognise(entry, results, first.task)
+    before, after = _failure(entry, first, mistake)
+    shown = _cut(first.shown, MOST_LINES - len(lines) - len(before) - len(after))
+    return [*lines, *before, *shown, *after]
 
 
 def _done(entry: ExerciseEntry) -> list[str]:
@@ -39,43 +42,47 @@ def _done(entry: ExerciseEntry) -> list[str]:
     return lines
 
 
-def _failure(entry: ExerciseEntry, result: Result, mistake: Mistake | None) -> list[str]:
+def _failure(
+    entry: ExerciseEntry, result: Result, mistake: Mistake | None
+) -> tuple[list[str], list[str]]:
+    """Return what comes before what the server saw, and what comes after it."""
     file = entry.file.relative_to(ROOT)
     if result.outcome == "broken":
-        return ["This file cannot be graded yet.", *_labelled("Happened", result.message)]
+        return ["This file cannot be graded yet.", *_labelled("Happened", result.message)], []
     if result.outcome == "todo":
-        return [
-            f"Task {result.task} is next: {result.message}.",
-            *_labelled(
-                "Do",
-                f"open {file}, read what the function should do, put your code in place "
-                "of `raise NotImplementedError`, and run this again.",
-            ),
-            *_labelled("Stuck?", f"make hint-{entry.number}"),
+        what_to_do = (
+            f"open {file}, read what the function should do, put your code in place of "
+            "`raise NotImplementedError`, and run this again."
+        )
+        before = [f"Task {result.task} is next: {result.message}.", *_labelled("Do", what_to_do)]
+        return before, _labelled("Stuck?", f"make hint-{entry.number}")
+    before = [f"Task {result.task} is not done yet."]
+    before += _labelled("Asked", result.claim)
+    before += _labelled("Happened", result.message)
+    after = []
+    if result.printed:
+        after += [
+            "Your code printed:",
+            *(f"  {shorten(line, WIDTH - 2)}" for line in result.printed),
         ]
-    lines = [f"Task {result.task} is not done yet."]
-    lines += _labelled("Asked", result.claim)
-    lines += _labelled("Happened", result.message)
-    if result.shown:
-        lines += ["What the server saw:", *_cut(result.shown)]
     if mistake is not None:
         title = mistake.name.replace("_", " ")
         page = f" ({entry.page}#{mistake.name})" if entry.page else ""
-        lines += _labelled("Mistake", f'This behaves like "{title}": {mistake.says}{page}')
+        after += _labelled("Mistake", f'This behaves like "{title}": {mistake.says}{page}')
     if result.where:
-        lines += _labelled("Where", f"{file.parent.name}/{result.where}")
-    return [*lines, *_labelled("Stuck?", f"make hint-{entry.number}")]
+        after += _labelled("Where", f"{file.parent.name}/{result.where}")
+    return before, [*after, *_labelled("Stuck?", f"make hint-{entry.number}")]
 
 
-def _cut(shown: list[str]) -> list[str]:
-    """Return the lines, the middle left out if they are many."""
-    if len(shown) <= MOST_ROWS:
-        rows = shown
-    else:
-        head = MOST_ROWS // 2
-        tail = MOST_ROWS - head - 1
-        rows = [*shown[:head], f"    ... {len(shown) - head - tail} more ...", *shown[-tail:]]
-    return [f"  {row:.{WIDTH - 2}}".rstrip() for row in rows]
+def _cut(shown: list[str], room: int) -> list[str]:
+    """Return what the server saw in at most `room` lines, the middle left out if need be."""
+    rows = max(room - 1, FEWEST_ROWS)  # the heading takes one
+    if len(shown) > rows:
+        head = rows // 2
+        tail = rows - head - 1
+        shown = [*shown[:head], f"    ... {len(shown) - head - tail} more ...", *shown[-tail:]]
+    lines = [f"  {shorten(row, WIDTH - 2)}".rstrip() for row in shown]
+    return ["What the server saw:", *lines] if lines else []
 
 
 def _labelled(label: str, text: str) -> list[str]:

@@ -17,7 +17,7 @@ class Step:
     what: str
     reply: str
     writes: bool
-    verbs: tuple[str, ...]  # the kinds of commands it sent
+    sent: tuple[tuple[str, ...], ...]  # its commands' words
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,8 +272,8 @@ class Search:
             )
             what = "; ".join(text for text, _ in self._done) or "comes to its end"
             reply = self._done[-1][1] if self._done else ""
-            verbs = tuple(entry.words[0].upper() for entry in self._recorder.sent)
-            steps.append(Step(choice.actor, what, reply, choice.dies or changed or written, verbs))
+            sent = tuple(entry.words for entry in self._recorder.sent)
+            steps.append(Step(choice.actor, what, reply, choice.dies or changed or written, sent))
         return steps
 
     def _maker(self, name: str) -> Callable[[bool], Any]:

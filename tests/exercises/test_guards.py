@@ -15,9 +15,10 @@ from workshop.mistakes import FINGERPRINTS, recognise
 ENTRIES = list(exercises().values())
 UNSOLVED = [entry for entry in ENTRIES if entry.number > 0]  # exercise 0 is solved already
 MISTAKES = [
-    (entry, mistake, backend)
+    (entry, mistake, file, backend)
     for entry in ENTRIES
     for mistake in entry.mistake
+    for file in entry.mistake_files(mistake.name)
     for backend in entry.backends
 ]
 
@@ -25,7 +26,7 @@ ALTERNATIVES = [
     (entry, file, backend)
     for entry in ENTRIES
     for file in sorted(
-        entry.mistake_file("x").parents[2].glob(f"alternatives/{entry.file.stem}/*.py")
+        entry.mistake_files("x")[0].parents[2].glob(f"alternatives/{entry.file.stem}/*.py")
     )
     for backend in entry.backends
 ]
@@ -67,8 +68,8 @@ PAIRS = [
     for entry in ENTRIES
     for first, second in itertools.combinations(entry.mistake, 2)
     if first.task == second.task
-    and not set(functions(entry.mistake_file(first.name)))
-    & set(functions(entry.mistake_file(second.name)))
+    and not set(functions(entry.mistake_files(first.name)[0]))
+    & set(functions(entry.mistake_files(second.name)[0]))
 ]
 
 
@@ -95,12 +96,11 @@ def test_the_solution_copied_in_passes(entry: ExerciseEntry) -> None:
     assert set(outcomes(results).values()) == {"passed"}, outcomes(results)
 
 
-@pytest.mark.parametrize(("entry", "mistake", "backend"), MISTAKES, ids=name_of)
+@pytest.mark.parametrize(("entry", "mistake", "file", "backend"), MISTAKES, ids=name_of)
 def test_every_mistake_fails_in_its_own_task(
-    entry: ExerciseEntry, mistake: Mistake, backend: str
+    entry: ExerciseEntry, mistake: Mistake, file: Path, backend: str
 ) -> None:
     """A known mistake over the solution fails, by an assertion, in its own task and in no other."""
-    file = entry.mistake_file(mistake.name)
     results = grade(entry, entry.solution, backend=backend, mistake=file)
     failed = [result for result in results if result.outcome != "passed"]
     assert failed, f"{mistake.name} passes every test"
@@ -123,7 +123,7 @@ def test_other_correct_solutions_pass(entry: ExerciseEntry, file: Path, backend:
 def test_no_two_mistakes_look_alike() -> None:
     """Each fingerprint belongs to one mistake, and there is one for each."""
     known = json.loads(FINGERPRINTS.read_text(encoding="utf-8"))
-    assert len(set(known.values())) == len(known) == sum(len(e.mistake) for e in ENTRIES)
+    assert len(set(known.values())) == len(known) == len({file for _, _, file, _ in MISTAKES})
 
 
 @pytest.mark.parametrize(("entry", "first", "second"), PAIRS, ids=name_of)
@@ -133,7 +133,9 @@ def test_two_mistakes_get_no_wrong_name(
     """Code with two mistakes of one task is named by one of them or not at all."""
     both = tmp_path / "both.py"
     both.write_text(
-        "\n\n".join(entry.mistake_file(m.name).read_text(encoding="utf-8") for m in (first, second))
+        "\n\n".join(
+            entry.mistake_files(m.name)[0].read_text(encoding="utf-8") for m in (first, second)
+        )
     )
     results = grade(entry, entry.solution, backend="fakeredis", mistake=both)
     assert any(result.outcome == "failed" for result in results)
@@ -181,8 +183,8 @@ def test_the_exercise_tests_speak(entry: ExerciseEntry) -> None:
 @pytest.mark.parametrize("entry", ENTRIES, ids=name_of)
 def test_the_manifest_and_the_files_agree(entry: ExerciseEntry) -> None:
     """Every mistake named has its file and every file its name; page and notebook are there."""
-    folder = entry.mistake_file("x").parent
-    assert sorted(path.stem for path in folder.glob("*.py")) == sorted(
+    folder = entry.mistake_files("x")[0].parent
+    assert sorted({path.stem.split("__")[0] for path in folder.glob("*.py")}) == sorted(
         m.name for m in entry.mistake
     )
     assert {mistake.task for mistake in entry.mistake} <= set(range(1, len(entry.task) + 1))

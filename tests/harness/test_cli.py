@@ -78,8 +78,8 @@ def test_a_known_mistake_is_named(copy: Path, workshop: Workshop) -> None:
 
 def test_an_unknown_mistake_gets_no_name(copy: Path, workshop: Workshop) -> None:
     """Two mistakes at once, or a new one: no name rather than a wrong one."""
-    code = "def count_visit(client, page, seconds):\n    n = client.incr(page)\n"
-    learner_writes(copy, f"\n\n{code}    client.expire(page, seconds)\n    return n\n")
+    code = "def count_visit(client, page, seconds):\n    return client.incrby(page, 2)\n"
+    learner_writes(copy, f"\n\n{code}")
     done = workshop("exercise", "1")
     assert "Task 4 is not done yet." in done.stdout
     assert "This behaves like" not in done.stdout
@@ -91,6 +91,7 @@ def test_an_unknown_mistake_gets_no_name(copy: Path, workshop: Workshop) -> None
         ("def (:\n", "Python cannot read this: invalid syntax"),
         ("import sys\nsys.exit(3)\n", "does not even load: SystemExit: 3"),
         ("import no_such_package\n", "does not even load: ModuleNotFoundError"),
+        ("async def get_page(c, b, p, s):\n    return []\n", "takes a plain `def`"),
         ("del get_page\n", "has no function `get_page` any more"),
         ("def get_page(client):\n    return []\n", "cannot be called as asked"),
         (
@@ -98,7 +99,7 @@ def test_an_unknown_mistake_gets_no_name(copy: Path, workshop: Workshop) -> None
             "raised ZeroDivisionError",
         ),
         ("def get_page(client, board, page, size):\n    raise SystemExit\n", "raised SystemExit"),
-        ("def get_page(client, board, page, size):\n    return None\n", "form asked"),
+        ("def get_page(client, board, page, size):\n    return None\n", "it returned None"),
         (
             "def add_recent(client, user_id, item, limit):\n    while True: client.ping()\n",
             "10000 round trips",
@@ -114,6 +115,27 @@ def test_broken_code_gets_one_clear_sentence(
     assert done.returncode == 1
     assert_readable(done.stdout)
     assert text in " ".join(done.stdout.split()), done.stdout
+
+
+def test_an_endless_loop_is_found_where_it_is(copy: Path, workshop: Workshop) -> None:
+    """The report names the task, the function and the line; the tasks before it stay done."""
+    learner_writes(copy, "\n\ndef count_visit(client, page, seconds):\n    while True: pass\n")
+    done = workshop("exercise", "1")
+    assert_readable(done.stdout)
+    said = " ".join(done.stdout.split())
+    assert "[x] 3" in said
+    assert "Task 4 is not done yet." in said
+    assert "in `count_visit` it was still running after 10 s: a loop without an end?" in said
+    assert "Where exercises/exercise_1.py, line" in said
+
+
+def test_what_the_code_printed_is_shown_beside_its_failure(copy: Path, workshop: Workshop) -> None:
+    """A learner who debugs by printing sees the last lines."""
+    code = "def get_page(client, board, page, size):\n    print('here', page)\n    return []\n"
+    learner_writes(copy, f"\n\n{code}")
+    done = workshop("exercise", "1")
+    assert_readable(done.stdout)
+    assert "Your code printed:\n  here 2\n  here 3\n  here 4\n" in done.stdout
 
 
 def test_a_flood_of_output_is_not_shown(copy: Path, workshop: Workshop) -> None:
