@@ -29,6 +29,7 @@ class Result:
     task: int
     claim: str
     outcome: str
+    backend: str = ""
     message: str = ""
     where: str = ""
     shown: list[str] = field(default_factory=list)
@@ -46,7 +47,7 @@ def grade(
     own_server: str | None = None,
     timeout: float = TIMEOUT,
 ) -> list[Result]:
-    """Return one result a test, in order.
+    """Return one result a test, in order; `backend` may name several, with a comma between.
 
     Raises ValueError with the tests' own last words if they could not be run at all.
     """

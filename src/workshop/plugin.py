@@ -24,7 +24,7 @@ from workshop.schedule import CannotExploreError, RuleBrokenError
 
 MANY_KEYS = frozenset({"DEL", "UNLINK", "MGET", "EXISTS", "TOUCH", "KEYS"})
 TEXT = 50  # columns of a command
-PATIENCE = 10.0  # seconds for one test
+PATIENCE = 5.0  # seconds for one test
 MOST_PRINTED = 3  # lines of what the learner's code printed
 WRAPPING = frozenset({"MULTI", "EXEC", "WATCH", "UNWATCH"})
 OWN_SERVER = (
@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("workshop")
     group.addoption("--exercise-file", type=Path, help="grade this file instead of the solution")
     group.addoption("--mistake", type=Path, help="put these definitions over the file's")
-    group.addoption("--backend", default="valkey", help="fakeredis or valkey")
+    group.addoption("--backend", default="valkey", help="fakeredis, valkey, or both with a comma")
     group.addoption("--notes", type=Path, help="write one line of JSON for each test here")
 
 
@@ -55,7 +55,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     option = metafunc.config.option
     if option.exercise_file:
-        targets = [Target(option.exercise_file.resolve(), option.mistake, option.backend)]
+        file = option.exercise_file.resolve()
+        targets = [Target(file, option.mistake, name) for name in option.backend.split(",")]
     else:
         entry = exercises()[int(metafunc.module.__name__.rpartition("_")[2])]
         targets = [Target(entry.solution, None, backend) for backend in entry.backends]
@@ -127,6 +128,7 @@ def pytest_runtest_makereport(
     note: dict[str, Any] = {
         "test": item.name.partition("[")[0],
         "task": int(task[1]),
+        "backend": arguments["target"].backend if "target" in arguments else "",
         "claim": " ".join((getattr(item, "function", item).__doc__ or "").split()),
         "outcome": "passed",
     }
