@@ -8,7 +8,7 @@ from workshop.mistakes import recognise
 from workshop.recorder import shorten
 
 WIDTH = 80
-MOST_LINES = 24  # of a report, so that it fits a small terminal with the prompt below it
+MOST_LINES = 21  # of a report, so that it fits a small terminal with the prompt below it
 FEWEST_ROWS = 3  # of what the server saw, however long the rest is
 LABEL = 12  # columns before the text
 
@@ -18,14 +18,16 @@ def report(entry: ExerciseEntry, results: list[Result]) -> list[str]:
     solved = solved_tasks(entry, results)
     total = len(entry.task)
     count = f"{len(solved)} of {total} tasks done"
-    lines = [f"Exercise {entry.number}: {entry.title}".ljust(WIDTH - len(count)) + count]
-    for number, task in enumerate(entry.task, start=1):
-        lines.append(f"  [{'x' if number in solved else ' '}] {number}  {task.title}")
-    lines.append("")
+    head = f"Exercise {entry.number}: {entry.title}".ljust(WIDTH - len(count)) + count
+    boxes = [f"  [{'x' if number in solved else ' '}] {number}" for number in range(1, total + 1)]
+    titles = [f"{box}  {task.title}" for box, task in zip(boxes, entry.task, strict=True)]
+    lines = [head, *titles, ""]
     failures = [result for result in results if result.outcome != "passed"]
     if not failures:
         return [*lines, *_done(entry)]
     first = min(failures, key=lambda result: result.task)
+    if first.outcome == "failed":
+        lines = [head, "".join(boxes), ""]  # what the server saw needs the room
     mistake = recognise(entry, results, first.task)
     before, after = _failure(entry, first, mistake)
     shown = _cut(first.shown, MOST_LINES - len(lines) - len(before) - len(after))
@@ -56,7 +58,7 @@ def _failure(
         )
         before = [f"Task {result.task} is next: {result.message}.", *_labelled("Do", what_to_do)]
         return before, _labelled("Stuck?", f"make hint-{entry.number}")
-    before = [f"Task {result.task} is not done yet."]
+    before = [f"Task {result.task} is not done yet: {entry.task[result.task - 1].title}."]
     before += _labelled("Asked", result.claim)
     before += _labelled("Happened", result.message)
     after = []

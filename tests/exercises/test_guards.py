@@ -11,6 +11,7 @@ import pytest
 from workshop.grader import Result, grade
 from workshop.manifest import ROOT, ExerciseEntry, Mistake, exercises
 from workshop.mistakes import FINGERPRINTS, recognise
+from workshop.report import report
 
 ENTRIES = list(exercises().values())
 UNSOLVED = [entry for entry in ENTRIES if entry.number > 0]  # exercise 0 is solved already
@@ -111,6 +112,9 @@ def test_every_mistake_fails_in_its_own_task(
         assert recognise(entry, results, mistake.task) == mistake, (
             f"its fingerprint on {backend} has changed: `make fingerprints` renews them all"
         )
+        lines = report(entry, results)
+        assert len(lines) <= 22, lines
+        assert max(map(len, lines)) <= 80, lines
 
 
 @pytest.mark.parametrize(("entry", "file"), ALTERNATIVES, ids=name_of)

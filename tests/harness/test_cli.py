@@ -81,7 +81,7 @@ def test_an_unknown_mistake_gets_no_name(copy: Path, workshop: Workshop) -> None
     code = "def count_visit(client, page, seconds):\n    return client.incrby(page, 2)\n"
     learner_writes(copy, f"\n\n{code}")
     done = workshop("exercise", "1")
-    assert "Task 4 is not done yet." in done.stdout
+    assert "Task 4 is not done yet" in done.stdout
     assert "This behaves like" not in done.stdout
 
 
@@ -124,7 +124,7 @@ def test_an_endless_loop_is_found_where_it_is(copy: Path, workshop: Workshop) ->
     assert_readable(done.stdout)
     said = " ".join(done.stdout.split())
     assert "[x] 3" in said
-    assert "Task 4 is not done yet." in said
+    assert "Task 4 is not done yet" in said
     assert "in `count_visit` it was still running after 5 s: a loop without an end?" in said
     assert "Where exercises/exercise_1.py, line" in said
 
