@@ -21,21 +21,21 @@ from valkey_redis.retrying import AsyncRetrying, Retrying
 class RawClient(Protocol):
     """What this package uses of a driver's synchronous client."""
 
-    def execute_command(self, *args: Any, **options: Any) -> Any: ...  # noqa: D102
-    def pipeline(self, transaction: bool = ...) -> Any: ...  # noqa: D102
-    def scan_iter(self, match: str, count: int) -> Iterator[Any]: ...  # noqa: D102
-    def pubsub(self, **options: Any) -> Any: ...  # noqa: D102
-    def close(self) -> None: ...  # noqa: D102
+    def execute_command(self, *args: Any, **options: Any) -> Any: ...  # noqa: D102 - the drivers document it
+    def pipeline(self, transaction: bool = ...) -> Any: ...  # noqa: D102 - the drivers document it
+    def scan_iter(self, match: str, count: int) -> Iterator[Any]: ...  # noqa: D102 - the drivers document it
+    def pubsub(self, **options: Any) -> Any: ...  # noqa: D102 - the drivers document it
+    def close(self) -> None: ...  # noqa: D102 - the drivers document it
 
 
 class AsyncRawClient(Protocol):
     """What this package uses of a driver's asyncio client."""
 
-    def execute_command(self, *args: Any, **options: Any) -> Awaitable[Any]: ...  # noqa: D102
-    def pipeline(self, transaction: bool = ...) -> Any: ...  # noqa: D102
-    def scan_iter(self, match: str, count: int) -> AsyncIterator[Any]: ...  # noqa: D102
-    def pubsub(self, **options: Any) -> Any: ...  # noqa: D102
-    def aclose(self) -> Awaitable[None]: ...  # noqa: D102
+    def execute_command(self, *args: Any, **options: Any) -> Awaitable[Any]: ...  # noqa: D102 - the drivers document it
+    def pipeline(self, transaction: bool = ...) -> Any: ...  # noqa: D102 - the drivers document it
+    def scan_iter(self, match: str, count: int) -> AsyncIterator[Any]: ...  # noqa: D102 - the drivers document it
+    def pubsub(self, **options: Any) -> Any: ...  # noqa: D102 - the drivers document it
+    def aclose(self) -> Awaitable[None]: ...  # noqa: D102 - the drivers document it
 
 
 def connect(config: ValkeyConfig | None = None, *, decode_responses: bool = False) -> RawClient:
@@ -150,7 +150,7 @@ class _Builder:
             built = client(
                 ssl=self.address.tls, max_connections=2**31, **common, **self._tls_options()
             )
-            built._gate = asyncio.Semaphore(self.config.max_connections)  # noqa: SLF001
+            built._gate = asyncio.Semaphore(self.config.max_connections)  # noqa: SLF001 - a mixin of ours has it
             return built
         if self.driver == "valkey":
             common["cluster_error_retry_attempts"] = 0

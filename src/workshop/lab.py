@@ -20,7 +20,7 @@ HUGE_SCAN = 10_000  # keys that one SCAN may look at without blocking others for
 class Connect(Protocol):
     """Makes a driver's client, recorded if there is a recorder."""
 
-    def __call__(  # noqa: D102
+    def __call__(  # noqa: D102 - see the class
         self, name: str, recorder: Recorder | None, *, decode: bool = ..., is_async: bool = ...
     ) -> Any: ...
 

@@ -34,7 +34,7 @@ def execute(path: Path) -> Any:
     settings of another server, so that it behaves alike on every machine. Raises nbclient's
     CellExecutionError at the first cell that fails, CellTimeoutError after TIMEOUT seconds.
     """
-    notebook: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (work := folder / "work").mkdir()
@@ -55,7 +55,7 @@ def execute(path: Path) -> Any:
 
 def stable(notebook: Any) -> Any:
     """Take away, in place, what differs from run to run without meaning: times, versions, ids."""
-    notebook.metadata = nbformat.from_dict(METADATA)  # type: ignore[no-untyped-call]
+    notebook.metadata = nbformat.from_dict(METADATA)  # type: ignore[no-untyped-call]  # nbformat has no types
     for number, cell in enumerate(notebook.cells):
         cell.metadata = {}
         cell.id = f"cell-{number:02}"
@@ -71,4 +71,4 @@ def execute_all() -> None:
     for path in paths():
         print(f"{path.name} ...", flush=True)
         notebook = execute(path)
-        nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+        nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # nbformat has no types
