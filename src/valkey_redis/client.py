@@ -1,6 +1,6 @@
 """The two clients: `ValkeyClient` and `AsyncValkeyClient`."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -9,7 +9,7 @@ from valkey_redis.codec import JSON, Codec
 from valkey_redis.commands import Command, Key, Lifetime
 from valkey_redis.config import ValkeyConfig
 from valkey_redis.driver import AsyncRawClient, RawClient, aconnect, connect
-from valkey_redis.errors import Translated, ValkeyRedisError
+from valkey_redis.errors import Translated, ValkeyRedisError, is_unknown_script
 from valkey_redis.pipeline import AsyncPipeline, Pipeline
 from valkey_redis.pubsub import AsyncPubSub, PubSub
 from valkey_redis.scripts import Script
@@ -43,6 +43,7 @@ class ValkeyClient:
         self._errors = Translated(str(settings.address) if settings else "server")
         with self._errors:
             self.raw = raw or connect(settings)
+        self._execute_once = getattr(self.raw, "execute_once", self.raw.execute_command)
         self._codec = codec
 
     def __repr__(self) -> str:
@@ -59,40 +60,44 @@ class ValkeyClient:
     ) -> None:
         self.close()
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether keys are spread over slots, so that only those with one hash tag go together."""
+        return hasattr(self.raw, "keyslot")
+
     def close(self) -> None:
         """Close the pool's connections; the client opens new ones if it is used again."""
         self.raw.close()
 
     def get(self, key: Key) -> Any:
         """Return the value, or None if there is no such key (or the value is None)."""
-        return self._send(commands.get(self._codec, key))
+        return self.send(commands.get(self._codec, key))
 
     def set(self, key: Key, value: Any, ex: Lifetime | None = None) -> None:
         """Store the value; with `ex` it expires after so many seconds, else any expiry is gone."""
-        self._send(commands.set_(self._codec, key, value, ex))
+        self.send(commands.set_(self._codec, key, value, ex))
 
     def delete(self, *keys: Key) -> int:
         """Delete the keys in one round trip; return how many there were."""
-        return sum(self._send_all(commands.delete(keys)))
+        return sum(self.send_all(commands.delete(keys)))
 
     def exists(self, *keys: Key) -> int:
         """Return how many of the keys exist; one named twice counts twice."""
-        return sum(self._send_all(commands.exists(keys)))
+        return sum(self.send_all(commands.exists(keys)))
 
     def incr(self, key: Key, amount: int = 1, ex: Lifetime | None = None) -> int:
         """Add to a counter, return its new value; with `ex` it expires so long after its first use."""
         if ex is None:
-            return self._send(commands.incr(key, amount))
-        script = scripts.load("incr")
-        return self._send(commands.incr_expiring(script, key, amount, ex), script)
+            return self.send(commands.incr(key, amount))
+        return self.send(commands.incr_expiring(scripts.load("incr"), key, amount, ex))
 
     def expire(self, key: Key, ex: Lifetime) -> bool:
         """Let the key expire in `ex` seconds; return whether there is such a key."""
-        return self._send(commands.expire(key, ex))
+        return self.send(commands.expire(key, ex))
 
     def ttl(self, key: Key) -> float | None:
         """Return the seconds until the key expires: None if never, 0 if there is no such key."""
-        return self._send(commands.ttl(key))
+        return self.send(commands.ttl(key))
 
     def scan(self, match: str = "*") -> Iterator[str]:
         """Yield the names of all keys that match, some perhaps twice, without blocking the server."""
@@ -106,7 +111,7 @@ class ValkeyClient:
 
     def publish(self, channel: str, value: Any) -> int:
         """Send the value to the channel's subscribers; return how many the answering node had."""
-        return self._send(commands.publish(self._codec, channel, value))
+        return self.send(commands.publish(self._codec, channel, value))
 
     def pubsub(self, *channels: str) -> PubSub:
         """Return a context manager that listens to the channels."""
@@ -114,29 +119,40 @@ class ValkeyClient:
 
     def run(self, script: Script, keys: Sequence[Key] = (), args: Sequence[Any] = ()) -> Any:
         """Run a script, which must name every key that it touches; return the server's reply."""
-        return self._send(Command(("EVALSHA", script.sha, len(keys), *keys, *args), _same), script)
+        return self.send(commands.call(script, keys, args, _same))
 
     def is_healthy(self) -> bool:
         """Return whether the server answers a PING within the timeouts, asked once."""
         try:
-            return bool(self._send(Command(("PING",), bool)))
+            return bool(self.send(Command(("PING",), bool)))
         except ValkeyRedisError:
             return False
 
-    def _send(self, command: Command[R], script: Script | None = None) -> R:
+    def attempt(self, queued: Sequence[Command[Any]]) -> list[Any]:
+        """Send the commands in one round trip, once: nothing is sent again, not even a read.
+
+        For callers that would rather do without the server than wait for its return.
+        """
+        if len(queued) > 1:
+            return self.send_all(queued)
+        return [self.send(command, self._execute_once) for command in queued]
+
+    def send(self, command: Command[R], execute: Callable[..., Any] | None = None) -> R:
+        """Send one command value; return what its reply means."""
+        execute = execute or self.raw.execute_command
         with self._errors:
             try:
-                reply = self.raw.execute_command(*command.words)
+                reply = execute(*command.words)
             except Exception as error:
-                if script is None or type(error).__name__ != "NoScriptError":
+                if not is_unknown_script(error):
                     raise
-                # EVAL runs it and keeps it: the next EVALSHA finds it.
-                reply = self.raw.execute_command("EVAL", script.source, *command.words[2:])
+                reply = execute(*command.whole())
         return command.read(reply)
 
-    def _send_all(self, queued: list[Command[R]]) -> list[R]:
+    def send_all(self, queued: Sequence[Command[R]]) -> list[R]:
+        """Send the commands in one round trip; return what their replies mean, in order."""
         if len(queued) == 1:
-            return [self._send(queued[0])]
+            return [self.send(queued[0])]
         pipe = self.pipeline()
         for command in queued:
             pipe.add(command)
@@ -157,6 +173,7 @@ class AsyncValkeyClient:
         self._errors = Translated(str(settings.address) if settings else "server")
         with self._errors:
             self.raw = raw or aconnect(settings)
+        self._execute_once = getattr(self.raw, "execute_once", self.raw.execute_command)
         self._codec = codec
 
     def __repr__(self) -> str:
@@ -173,40 +190,44 @@ class AsyncValkeyClient:
     ) -> None:
         await self.close()
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether keys are spread over slots, so that only those with one hash tag go together."""
+        return hasattr(self.raw, "keyslot")
+
     async def close(self) -> None:
         """Close the pool's connections; the client opens new ones if it is used again."""
         await self.raw.aclose()
 
     async def get(self, key: Key) -> Any:
         """Return the value, or None if there is no such key (or the value is None)."""
-        return await self._send(commands.get(self._codec, key))
+        return await self.send(commands.get(self._codec, key))
 
     async def set(self, key: Key, value: Any, ex: Lifetime | None = None) -> None:
         """Store the value; with `ex` it expires after so many seconds, else any expiry is gone."""
-        await self._send(commands.set_(self._codec, key, value, ex))
+        await self.send(commands.set_(self._codec, key, value, ex))
 
     async def delete(self, *keys: Key) -> int:
         """Delete the keys in one round trip; return how many there were."""
-        return sum(await self._send_all(commands.delete(keys)))
+        return sum(await self.send_all(commands.delete(keys)))
 
     async def exists(self, *keys: Key) -> int:
         """Return how many of the keys exist; one named twice counts twice."""
-        return sum(await self._send_all(commands.exists(keys)))
+        return sum(await self.send_all(commands.exists(keys)))
 
     async def incr(self, key: Key, amount: int = 1, ex: Lifetime | None = None) -> int:
         """Add to a counter, return its new value; with `ex` it expires so long after its first use."""
         if ex is None:
-            return await self._send(commands.incr(key, amount))
-        script = scripts.load("incr")
-        return await self._send(commands.incr_expiring(script, key, amount, ex), script)
+            return await self.send(commands.incr(key, amount))
+        return await self.send(commands.incr_expiring(scripts.load("incr"), key, amount, ex))
 
     async def expire(self, key: Key, ex: Lifetime) -> bool:
         """Let the key expire in `ex` seconds; return whether there is such a key."""
-        return await self._send(commands.expire(key, ex))
+        return await self.send(commands.expire(key, ex))
 
     async def ttl(self, key: Key) -> float | None:
         """Return the seconds until the key expires: None if never, 0 if there is no such key."""
-        return await self._send(commands.ttl(key))
+        return await self.send(commands.ttl(key))
 
     async def scan(self, match: str = "*") -> AsyncIterator[str]:
         """Yield the names of all keys that match, some perhaps twice, without blocking the server."""
@@ -220,7 +241,7 @@ class AsyncValkeyClient:
 
     async def publish(self, channel: str, value: Any) -> int:
         """Send the value to the channel's subscribers; return how many the answering node had."""
-        return await self._send(commands.publish(self._codec, channel, value))
+        return await self.send(commands.publish(self._codec, channel, value))
 
     def pubsub(self, *channels: str) -> AsyncPubSub:
         """Return a context manager that listens to the channels."""
@@ -228,30 +249,42 @@ class AsyncValkeyClient:
 
     async def run(self, script: Script, keys: Sequence[Key] = (), args: Sequence[Any] = ()) -> Any:
         """Run a script, which must name every key that it touches; return the server's reply."""
-        words = ("EVALSHA", script.sha, len(keys), *keys, *args)
-        return await self._send(Command(words, _same), script)
+        return await self.send(commands.call(script, keys, args, _same))
 
     async def is_healthy(self) -> bool:
         """Return whether the server answers a PING within the timeouts, asked once."""
         try:
-            return bool(await self._send(Command(("PING",), bool)))
+            return bool(await self.send(Command(("PING",), bool)))
         except ValkeyRedisError:
             return False
 
-    async def _send(self, command: Command[R], script: Script | None = None) -> R:
+    async def attempt(self, queued: Sequence[Command[Any]]) -> list[Any]:
+        """Send the commands in one round trip, once: nothing is sent again, not even a read.
+
+        For callers that would rather do without the server than wait for its return.
+        """
+        if len(queued) > 1:
+            return await self.send_all(queued)
+        return [await self.send(command, self._execute_once) for command in queued]
+
+    async def send(
+        self, command: Command[R], execute: Callable[..., Awaitable[Any]] | None = None
+    ) -> R:
+        """Send one command value; return what its reply means."""
+        execute = execute or self.raw.execute_command
         with self._errors:
             try:
-                reply = await self.raw.execute_command(*command.words)
+                reply = await execute(*command.words)
             except Exception as error:
-                if script is None or type(error).__name__ != "NoScriptError":
+                if not is_unknown_script(error):
                     raise
-                # EVAL runs it and keeps it: the next EVALSHA finds it.
-                reply = await self.raw.execute_command("EVAL", script.source, *command.words[2:])
+                reply = await execute(*command.whole())
         return command.read(reply)
 
-    async def _send_all(self, queued: list[Command[R]]) -> list[R]:
+    async def send_all(self, queued: Sequence[Command[R]]) -> list[R]:
+        """Send the commands in one round trip; return what their replies mean, in order."""
         if len(queued) == 1:
-            return [await self._send(queued[0])]
+            return [await self.send(queued[0])]
         pipe = self.pipeline()
         for command in queued:
             pipe.add(command)

@@ -4,9 +4,12 @@ Unpickling runs code that the bytes choose, so whoever can write to the server c
 run code in every reader.
 """
 
-from typing import Any, Generic, Protocol, TypeVar
+import inspect
+from collections.abc import Callable, Mapping
+from types import UnionType
+from typing import Any, Generic, Protocol, TypeVar, Union, get_args, get_origin
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from valkey_redis.errors import CorruptValueError, InvalidArgumentError, SchemaVersionError
@@ -74,12 +77,27 @@ class PydanticCodec(Generic[T]):
 
     Raise `schema_version` with every change that old readers or old values would not
     survive: a value of another version raises SchemaVersionError instead of being misread.
+    `migrations[n]` turns plain JSON of version n into that of version n + 1, so that older
+    values are read too.
     """
 
-    def __init__(self, type_: type[T], *, schema_version: int = 1) -> None:
-        if schema_version < 0:
+    def __init__(
+        self,
+        type_: type[T],
+        *,
+        schema_version: int = 1,
+        migrations: Mapping[int, Callable[[Any], Any]] | None = None,
+    ) -> None:
+        if isinstance(schema_version, bool) or schema_version < 0:
             raise InvalidArgumentError(f"schema_version={schema_version}: takes 0 or more")
+        for version in migrations or ():
+            if version >= schema_version:
+                raise InvalidArgumentError(
+                    f"migrations: from {version} to {version + 1}, but schema_version is {schema_version}"
+                )
         self._adapter: TypeAdapter[T] = TypeAdapter(type_)
+        self._version = schema_version
+        self._migrations = dict(migrations or {})
         self._header = b"v%d:" % schema_version
 
     def encode(self, value: T) -> bytes:
@@ -102,16 +120,51 @@ class PydanticCodec(Generic[T]):
         bytes that are not a value of the type.
         """
         if not data.startswith(self._header):
-            found, colon, _ = data[:24].partition(b":")
-            if colon and found[:1] == b"v" and found[1:].isdigit():
-                raise SchemaVersionError(
-                    f"schema version {found[1:].decode()}, not {self._header[1:-1].decode()}"
-                )
-            raise CorruptValueError(f"{len(data)} bytes without a schema version")
+            data = self._header + self._migrate(data)
         try:
             return self._adapter.validate_json(data[len(self._header) :])
         except ValidationError as error:
             raise CorruptValueError(f"not a value of the codec's type{_where(error)}") from None
+
+    def _migrate(self, data: bytes) -> bytes:
+        """Return an older version's JSON as this version's."""
+        header = data[:24].partition(b":")[0]
+        if len(header) == len(data[:24]) or header[:1] != b"v" or not header[1:].isdigit():
+            raise CorruptValueError(f"{len(data)} bytes without a schema version")
+        found = int(header[1:])
+        if found > self._version or not all(
+            version in self._migrations for version in range(found, self._version)
+        ):
+            raise SchemaVersionError(f"schema version {found}, not {self._version}")
+        try:
+            plain = from_json(data[len(header) + 1 :])
+            for version in range(found, self._version):
+                plain = self._migrations[version](plain)
+            return to_json(plain, inf_nan_mode="constants")
+        except Exception:  # noqa: BLE001 - whatever a migration raises, the old value is not usable
+            raise CorruptValueError(f"schema version {found} that cannot be migrated") from None
+
+
+def codec_for(annotation: Any) -> Codec[Any]:
+    """Return JSON for what JSON brings back as it was, or for no annotation; else a PydanticCodec.
+
+    A type that pydantic does not know gets JSON, which will refuse its values.
+    """
+    if _is_plain(annotation):
+        return JSON
+    try:
+        return PydanticCodec(annotation)
+    except PydanticUserError:
+        return JSON
+
+
+def _is_plain(annotation: Any) -> bool:
+    if annotation in {Any, inspect.Signature.empty, None, object, list, dict} | _SCALARS:
+        return True
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is dict:
+        return parts[0] is str and _is_plain(parts[1])
+    return origin in {list, Union, UnionType} and all(map(_is_plain, parts))
 
 
 def _where(error: ValidationError) -> str:

@@ -4,7 +4,7 @@ Both clients and both pipelines send these, so that each command is decided once
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
@@ -22,10 +22,19 @@ MAX_LIFETIME = 10**12  # seconds: 31,700 years; the server's clock ends later
 
 @dataclass(frozen=True, slots=True)
 class Command(Generic[R]):
-    """One command: its words, and the function that turns the driver's reply into a value."""
+    """One command: its words, and the function that turns the driver's reply into a value.
+
+    `script` is what an EVALSHA calls, to be sent whole if the server does not have it.
+    """
 
     words: tuple[Any, ...]
     read: Callable[[Any], R]
+    script: Script | None = None
+
+    def whole(self) -> tuple[Any, ...]:
+        """Return the words that send the script's source instead of its hash; the server keeps it."""
+        assert self.script is not None  # noqa: S101 - only the reply to an EVALSHA leads here
+        return ("EVAL", self.script.source, *self.words[2:])
 
 
 def milliseconds(name: str, lifetime: Lifetime) -> int:
@@ -75,8 +84,14 @@ def incr(key: Key, amount: int) -> Command[int]:
 
 def incr_expiring(script: Script, key: Key, amount: int, ex: Lifetime) -> Command[int]:
     """INCRBY and, if the counter has no expiry, PEXPIRE, in one step: see incr.lua."""
-    words = ("EVALSHA", script.sha, 1, key, _whole("amount", amount), milliseconds("ex", ex))
-    return Command(words, int)
+    return call(script, (key,), (_whole("amount", amount), milliseconds("ex", ex)), int)
+
+
+def call(
+    script: Script, keys: Sequence[Key], args: Sequence[Any], read: Callable[[Any], R]
+) -> Command[R]:
+    """EVALSHA: a script, which must name every key that it touches."""
+    return Command(("EVALSHA", script.sha, len(keys), *keys, *args), read, script)
 
 
 def expire(key: Key, ex: Lifetime) -> Command[bool]:

@@ -4,16 +4,19 @@ import asyncio
 import threading
 from weakref import WeakKeyDictionary
 
+from valkey_redis.cache import AsyncCache, Cache
 from valkey_redis.client import AsyncValkeyClient, ValkeyClient
 from valkey_redis.config import ValkeyConfig
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _config: ValkeyConfig | None = None
 _client: ValkeyClient | None = None
+_cache: Cache | None = None
 # An asyncio connection belongs to its loop, so each loop has its own client.
 _async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncValkeyClient] = (
     WeakKeyDictionary()
 )
+_async_caches: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncCache] = WeakKeyDictionary()
 
 
 def configure(config: ValkeyConfig | None = None) -> None:
@@ -21,10 +24,11 @@ def configure(config: ValkeyConfig | None = None) -> None:
 
     The former clients stay usable by whoever holds them; they are not closed.
     """
-    global _config, _client
+    global _config, _client, _cache
     with _lock:
-        _config, _client = config, None
+        _config, _client, _cache = config, None, None
         _async_clients.clear()
+        _async_caches.clear()
 
 
 def get_client() -> ValkeyClient:
@@ -44,3 +48,22 @@ def get_async_client() -> AsyncValkeyClient:
         if client is None:
             client = _async_clients[loop] = AsyncValkeyClient(_config)
         return client
+
+
+def get_cache() -> Cache:
+    """Return the process's cache over the default client, made on the first call."""
+    global _cache  # noqa: PLW0603 - this module's whole purpose
+    if _cache is None:
+        with _lock:
+            _cache = _cache or Cache(get_client())
+    return _cache
+
+
+def get_async_cache() -> AsyncCache:
+    """Return the running event loop's cache, made on the first call; RuntimeError without a loop."""
+    loop = asyncio.get_running_loop()
+    with _lock:
+        cache = _async_caches.get(loop)
+        if cache is None:
+            cache = _async_caches[loop] = AsyncCache(get_async_client())
+        return cache

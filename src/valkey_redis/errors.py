@@ -95,6 +95,11 @@ def translate(error: BaseException, server: str) -> ValkeyRedisError | None:
     return kind(f"{server}: {text}")
 
 
+def is_unknown_script(error: Exception) -> bool:
+    """Return whether the server says that it does not have the script that was called by its hash."""
+    return type(error).__name__ == "NoScriptError"
+
+
 class Translated:
     """Context manager that raises a driver's error as this package's, from the original.
 

@@ -3,26 +3,22 @@
 | key                                  | type   | expires        | holds                      |
 |--------------------------------------|--------|----------------|----------------------------|
 | `{namespace}:{part}:{part}...`       | any    | as its writer says | a value named by the caller |
-| `{namespace}:call:{function}:{hash}` | string | always         | a cached function's result |
+| `{namespace}:cache:{key}`            | string | always         | a cached value, or the lease of who loads it: see entry.py |
+| `{namespace}:epoch`                  | string | always         | the version of all its cached values; gone, they are invalid |
+| `{namespace}:tag:{tag}`              | string | always         | the same, of those with a tag |
+
+In a cluster the middle two are spread over 256 hash tags: `{namespace}:cache:{a7}:{key}`
+beside `{namespace}:epoch:{a7}`, so that a value and its epoch are read by one command, on
+one node, and no node serves the epoch of all.
 
 A *hash tag* is the text between the first `{` and the next `}` of a key: a cluster
 puts all keys with one tag in one slot, so that one script or MGET may touch them.
 (https://valkey.io/topics/cluster-spec/, "Hash tags")
 """
 
-import hashlib
-import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from enum import Enum
-from typing import Any
-from uuid import UUID
-
-from pydantic import BaseModel
+from dataclasses import dataclass
+from zlib import crc32
 
 from valkey_redis.errors import InvalidArgumentError
 
@@ -74,61 +70,38 @@ class Keys:
         """
         return re.sub(r"([*?\[\]\\])", r"\\\1", self.key(*parts)) + ":*"
 
-    def call(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
-        """Return the key of a call: the function's module, qualified name and bound arguments."""
-        name = f"{function.__module__}.{function.__qualname__}"
-        digest = hashlib.blake2b(encode_argument(dict(arguments)).encode(), digest_size=16)
-        return self.key("call", name, digest.hexdigest())
+
+BUCKETS = 256
 
 
-def bind_arguments(
-    signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the arguments by name, with defaults, so that equal calls are equal dicts.
+class CacheKeys:
+    """The keys of one namespace's cache, on a cluster or not: see the table above."""
 
-    Raises TypeError, as the call itself would, if they do not fit the signature.
-    """
-    bound = signature.bind(*args, **kwargs)
-    bound.apply_defaults()
-    return dict(bound.arguments)
+    def __init__(self, namespace: str, *, is_cluster: bool) -> None:
+        self._keys = Keys(namespace)
+        self.is_cluster = is_cluster
+        self._prefix = self._keys.key("cache") + ":"
+        self._epoch = self._keys.key("epoch")
 
+    def entry(self, key: str) -> str:
+        """Return where the value of `key` is."""
+        if not self.is_cluster:
+            return self._prefix + key
+        return f"{self._prefix}{{{crc32(key.encode()) % BUCKETS:02x}}}:{key}"
 
-def encode_argument(value: Any) -> str:
-    """Return a text that two values share only when they are equal and of one type.
+    def epoch(self, entry: str) -> str:
+        """Return where the version of all values is, in the entry's slot."""
+        if not self.is_cluster:
+            return self._epoch
+        start = len(self._prefix)
+        return f"{self._epoch}:{entry[start : start + 4]}"
 
-    Every value is written with its type and its length, so that neither `2` and `'2'`
-    nor `['a', 'b']` and `'a:b'` can meet. Sets and mappings are ordered by their own
-    text: Python's `hash()` differs between processes. Raises InvalidArgumentError for
-    an object whose only text is its address, which would be another key each time.
-    """
-    kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    body = _body(value)
-    return f"{kind}({len(body)}:{body})"
+    def epochs(self) -> list[str]:
+        """Return every place of that version."""
+        if not self.is_cluster:
+            return [self._epoch]
+        return [f"{self._epoch}:{{{bucket:02x}}}" for bucket in range(BUCKETS)]
 
-
-def _body(value: Any) -> str:  # noqa: PLR0911 - one return for each kind of value
-    match value:
-        case Enum():
-            return value.name
-        case BaseModel():
-            return encode_argument(dict(value))
-        case _ if is_dataclass(value):
-            return encode_argument(
-                {field.name: getattr(value, field.name) for field in fields(value)}
-            )
-        case None | bool() | int() | float() | str() | bytes():
-            return repr(value)
-        case Decimal() | UUID() | datetime() | date() | time() | timedelta():
-            return repr(value)
-        case Mapping():
-            return "".join(
-                sorted(encode_argument(key) + encode_argument(item) for key, item in value.items())
-            )
-        case AbstractSet():
-            return "".join(sorted(map(encode_argument, value)))
-        case Sequence():
-            return "".join(map(encode_argument, value))
-    raise InvalidArgumentError(
-        f"an argument of type {type(value).__name__}: takes scalars, dates, UUIDs, enums, lists, "
-        "sets, mappings, dataclasses and pydantic models; name its identity with key_fn="
-    )
+    def tag(self, tag: str) -> str:
+        """Return where the version of the values with a tag is."""
+        return self._keys.key("tag", tag)

@@ -6,7 +6,7 @@ from valkey_redis import commands
 from valkey_redis.codec import Codec
 from valkey_redis.commands import Command, Key, Lifetime
 from valkey_redis.driver import AsyncRawClient, RawClient
-from valkey_redis.errors import Translated
+from valkey_redis.errors import Translated, is_unknown_script
 
 
 class _Queue:
@@ -54,6 +54,15 @@ class _Queue:
         return queued
 
     @staticmethod
+    def _unknown(replies: list[Any]) -> list[int]:
+        """Return which commands called a script that the server does not have."""
+        return [
+            i
+            for i, reply in enumerate(replies)
+            if isinstance(reply, Exception) and is_unknown_script(reply)
+        ]
+
+    @staticmethod
     def _read(queued: list[Command[Any]], replies: list[Any]) -> list[Any]:
         """Return the values, or raise the first command's error; the others were executed."""
         for reply in replies:
@@ -90,7 +99,10 @@ class Pipeline(_Queue):
             pipe = self._raw.pipeline(transaction=self._transaction)
             for command in queued:
                 pipe.execute_command(*command.words)
-            return self._read(queued, pipe.execute(raise_on_error=False))
+            replies = pipe.execute(raise_on_error=False)
+            for i in self._unknown(replies):
+                replies[i] = self._raw.execute_command(*queued[i].whole())
+            return self._read(queued, replies)
 
 
 class AsyncPipeline(_Queue):
@@ -117,4 +129,7 @@ class AsyncPipeline(_Queue):
             pipe = self._raw.pipeline(transaction=self._transaction)
             for command in queued:
                 pipe.execute_command(*command.words)
-            return self._read(queued, await pipe.execute(raise_on_error=False))
+            replies = await pipe.execute(raise_on_error=False)
+            for i in self._unknown(replies):
+                replies[i] = await self._raw.execute_command(*queued[i].whole())
+            return self._read(queued, replies)

@@ -61,6 +61,10 @@ class Retrying:
             lambda: send(*args, **options), partial(_raise_unless_harmless, str(args[0]))
         )
 
+    def execute_once(self, *args: Any) -> Any:
+        """Send the command, and never again."""
+        return cast("Any", super()).execute_command(*args)
+
 
 class AsyncRetrying:
     """The asyncio face of `Retrying`."""
@@ -74,3 +78,7 @@ class AsyncRetrying:
         return await self._retry.call_with_retry(
             lambda: send(*args, **options), partial(_araise_unless_harmless, str(args[0]))
         )
+
+    async def execute_once(self, *args: Any) -> Any:
+        """Send the command, and never again."""
+        return await cast("Any", super()).execute_command(*args)

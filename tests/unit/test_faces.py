@@ -8,18 +8,33 @@ from typing import Any
 import pytest
 
 from valkey_redis import (
+    AsyncCache,
+    AsyncModelStore,
     AsyncValkeyClient,
+    AsyncWriteBehind,
+    Cache,
     ConfigurationError,
+    ModelStore,
     ValkeyClient,
     ValkeyConfig,
+    WriteBehind,
     configure,
     get_async_client,
     get_client,
 )
+from valkey_redis.cached import AsyncCached, Cached
 from valkey_redis.pipeline import AsyncPipeline, Pipeline
 from valkey_redis.pubsub import AsyncPubSub, PubSub
 
-PAIRS = [(ValkeyClient, AsyncValkeyClient), (Pipeline, AsyncPipeline), (PubSub, AsyncPubSub)]
+PAIRS = [
+    (ValkeyClient, AsyncValkeyClient),
+    (Pipeline, AsyncPipeline),
+    (PubSub, AsyncPubSub),
+    (Cache, AsyncCache),
+    (ModelStore, AsyncModelStore),
+    (WriteBehind, AsyncWriteBehind),
+    (Cached, AsyncCached),
+]
 # Python's own names for the same thing.
 DUNDERS = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"}
 OWN = {"__init__", "__enter__", "__exit__", "__iter__", "__repr__"}
@@ -31,6 +46,7 @@ def _surface(face: type) -> dict[str, Any]:
     for owner in reversed(face.__mro__[:-1]):
         for given, member in vars(owner).items():
             name = DUNDERS.get(given, given)
+            member = getattr(member, "__func__", getattr(member, "fget", member))
             if name in OWN or not name.startswith("_"):
                 parameters = [
                     (item.name, item.kind, item.default)

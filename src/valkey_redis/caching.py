@@ -1,0 +1,197 @@
+"""What both faces of the cache have in common: the settings, the counts, the errors' handling."""
+
+import contextvars
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from valkey_redis.client import AsyncValkeyClient, ValkeyClient
+from valkey_redis.codec import JSON, Codec
+from valkey_redis.commands import Command, Lifetime, milliseconds
+from valkey_redis.entry import Found, Terms
+from valkey_redis.errors import (
+    AuthenticationError,
+    CommandError,
+    InvalidArgumentError,
+    ServerUnavailableError,
+    ValkeyRedisError,
+)
+from valkey_redis.filling import Answer, Plan
+from valkey_redis.keys import CacheKeys
+from valkey_redis.outage import Outage
+
+_log = logging.getLogger("valkey_redis.cache")
+C = TypeVar("C", ValkeyClient, AsyncValkeyClient)
+OnEvent = Callable[[str, float], None]
+EVENTS = ("hit", "miss", "stale", "shared", "load", "load_error", "refused", "corrupt", "error")
+RENEWALS = 12  # of one lease; a load that takes longer is given up by those who wait for it
+# What a caller of the cache does not see: it does without.
+DOWN = (ServerUnavailableError, AuthenticationError, CommandError)
+ATTEMPTS = 3  # flights that one caller joins before it loads for itself
+# The entries that this thread or task is loading: to wait for one of them would be for ever.
+LOADING: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar(
+    "LOADING", default=frozenset()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStats:
+    """What one cache object has done since it was made; seconds.
+
+    A `stale` answer counts as neither hit nor miss; `shared` are those who waited for
+    another caller's load; `refused` are fills that came after an invalidation; `error` are
+    round trips without an answer.
+    """
+
+    counts: Mapping[str, int]
+    load_seconds: float
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """Return hits / (hits + misses); None before the first of either."""
+        asked = self.counts["hit"] + self.counts["miss"]
+        return self.counts["hit"] / asked if asked else None
+
+
+class CacheBase(Generic[C]):
+    """Settings and accounts; see `Cache`."""
+
+    def __init__(
+        self,
+        client: C,
+        *,
+        namespace: str = "app",
+        codec: Codec[Any] = JSON,
+        ttl: Lifetime = 300,
+        negative_ttl: Lifetime | None = None,
+        stale_ttl: Lifetime | None = None,
+        soft_timeout: float = 0.0,
+        jitter: float = 0.1,
+        beta: float = 1.0,
+        lease: Lifetime = 5.0,
+        throw_on_corrupt: bool = False,
+        on_event: OnEvent | None = None,
+    ) -> None:
+        for name, value, most in (("jitter", jitter, 0.9), ("beta", beta, 100)):
+            if isinstance(value, bool) or not 0 <= value <= most:
+                raise InvalidArgumentError(f"{name}={value!r:.40}: takes 0 to {most}")
+        self.client: C = client
+        self.namespace = namespace
+        self._keys = CacheKeys(namespace, is_cluster=client.is_cluster)
+        self._dice = random.SystemRandom()
+        self._lease = milliseconds("lease", lease)
+        self._plan = Plan(self._keys, self._lease, throw_on_corrupt, self._dice)
+        self._soft_timeout = soft_timeout
+        self._negative_ttl, self._stale_ttl = negative_ttl, stale_ttl
+        self._jitter, self._beta, self._codec = jitter, beta, codec
+        self._ttl = ttl
+        self._terms = self.terms()
+        self._outage = Outage(self._keys.epochs())
+        self._on_event = on_event
+        self._counts = dict.fromkeys(EVENTS, 0)
+        self._load_seconds = 0.0
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.client!r}, namespace={self.namespace!r})"
+
+    def terms(
+        self,
+        *,
+        ttl: Lifetime | None = None,
+        negative_ttl: Lifetime | None = None,
+        stale_ttl: Lifetime | None = None,
+        tags: Sequence[str] = (),
+        codec: Codec[Any] | None = None,
+        beta: float | None = None,
+    ) -> Terms:
+        """Return the cache's own terms, with these changes.
+
+        Raises InvalidArgumentError for a lifetime of 0, a negative one or NaN, and for a
+        tag that is no text; `stale_ttl` may be 0: nothing is served stale.
+        """
+        if isinstance(tags, str) or not all(isinstance(tag, str) and tag for tag in tags):
+            raise InvalidArgumentError(f"tags={tags!r:.60}: takes a list of texts, none empty")
+        lifetime = milliseconds("ttl", self._ttl if ttl is None else ttl)
+        negative = self._negative_ttl if negative_ttl is None else negative_ttl
+        stale = self._stale_ttl if stale_ttl is None else stale_ttl
+        return Terms(
+            lifetime,
+            lifetime if negative is None else milliseconds("negative_ttl", negative),
+            milliseconds("stale_ttl", stale) if stale else 0,
+            self._jitter,
+            self._beta if beta is None else beta,
+            codec or self._codec,
+            tuple(dict.fromkeys(tags)),
+        )
+
+    def get_stats(self) -> CacheStats:
+        """Return what this object has done so far; every process and object counts for itself."""
+        with self._lock:
+            return CacheStats(dict(self._counts), self._load_seconds)
+
+    def _count(self, event: str, seconds: float = 0.0, times: int = 1) -> None:
+        if not times:
+            return
+        with self._lock:
+            self._counts[event] += times
+            if event == "load":
+                self._load_seconds += seconds
+        if self._on_event is not None:
+            self._on_event(event, seconds)
+
+    def _failed(self, queued: Sequence[Command[Any]], error: ValkeyRedisError) -> bool:
+        """Take note that the server did not answer; return whether probes must begin.
+
+        A refusal (say, no memory) closes nothing, unless something was to be invalidated:
+        that must not be lost.
+        """
+        self._count("error")
+        owed = _deleted(queued)
+        if isinstance(error, CommandError) and not owed:
+            _log.warning("not cached: %s", error)
+            return False
+        first = queued[0].words
+        return self._outage.begin(first[3] if first[0] == "EVALSHA" else first[1], error, owed)
+
+    def _is_away(self, queued: Sequence[Command[Any]]) -> bool:
+        """Return whether to do without the server; what it should delete is remembered."""
+        return self._outage.is_on and self._outage.owe(_deleted(queued))
+
+    def _note(self, found: Mapping[str, Found]) -> None:
+        for item in found.values():
+            if item.corrupt:
+                self._count("corrupt")
+
+    def _fresh(self, names: Mapping[str, str], found: Mapping[str, Found] | None) -> dict[str, Any]:
+        """Return the fresh values by key, counted."""
+        found = found or {}
+        self._note(found)
+        fresh = {
+            key: found[name].value
+            for name, key in names.items()
+            if name in found and found[name].fresh_for > 0
+        }
+        self._count("hit", times=len(fresh))
+        self._count("miss", times=len(names) - len(fresh))
+        return fresh
+
+    def _given(self, names: Mapping[str, str], answers: Mapping[str, Answer]) -> dict[str, Any]:
+        """Return the answers' values by key, counted."""
+        loaded = sum(answer.is_loaded for answer in answers.values())
+        self._count("hit", times=len(answers) - loaded)
+        self._count("miss", times=len(names) - len(answers) + loaded)
+        return {key: answers[name].value for name, key in names.items() if name in answers}
+
+
+def forbid_own(*entries: str) -> None:
+    """Raise InvalidArgumentError if the caller is itself loading one of these."""
+    for name in LOADING.get().intersection(entries):
+        raise InvalidArgumentError(f"{name}: its own loader asks the cache for it")
+
+
+def _deleted(queued: Sequence[Command[Any]]) -> list[str]:
+    return [command.words[1] for command in queued if command.words[0] == "UNLINK"]
