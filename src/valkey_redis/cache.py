@@ -63,13 +63,17 @@ class Cache(CacheThreads):
 
     def get(self, key: str, default: Any = None, *, tags: Sequence[str] = ()) -> Any:
         """Return the fresh value, or the default; tags known beforehand save a round trip."""
-        return self.get_many([key], tags=tags).get(key, default)
+        terms = self.terms(tags=tags) if tags else self._terms
+        found = self._look(self._keys.entry(key), terms)
+        is_fresh = found is not None and found.fresh_for > 0
+        self._count("hit" if is_fresh else "miss")
+        return found.value if found is not None and is_fresh else default
 
     def get_many(self, keys: Collection[str], *, tags: Sequence[str] = ()) -> dict[str, Any]:
         """Return the fresh values by key, in one round trip; the others are left out."""
         names = {self._keys.entry(key): key for key in keys}
         terms = self.terms(tags=tags) if tags else self._terms
-        return self._fresh(names, self._run(self._plan.look(names, terms)))
+        return self._fresh(names, self._run(self._plan.fresh(names, terms)))
 
     def exists(self, key: str) -> bool:
         """Return whether there is a fresh value."""
@@ -225,13 +229,17 @@ class AsyncCache(CacheTasks):
 
     async def get(self, key: str, default: Any = None, *, tags: Sequence[str] = ()) -> Any:
         """Return the fresh value, or the default; tags known beforehand save a round trip."""
-        return (await self.get_many([key], tags=tags)).get(key, default)
+        terms = self.terms(tags=tags) if tags else self._terms
+        found = await self._look(self._keys.entry(key), terms)
+        is_fresh = found is not None and found.fresh_for > 0
+        self._count("hit" if is_fresh else "miss")
+        return found.value if found is not None and is_fresh else default
 
     async def get_many(self, keys: Collection[str], *, tags: Sequence[str] = ()) -> dict[str, Any]:
         """Return the fresh values by key, in one round trip; the others are left out."""
         names = {self._keys.entry(key): key for key in keys}
         terms = self.terms(tags=tags) if tags else self._terms
-        return self._fresh(names, await self._run(self._plan.look(names, terms)))
+        return self._fresh(names, await self._run(self._plan.fresh(names, terms)))
 
     async def exists(self, key: str) -> bool:
         """Return whether there is a fresh value."""

@@ -111,13 +111,11 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
 
     async def _get_or_set(self, key: str, loader: Loader, terms: Terms) -> Any:
         name = self._keys.entry(key)
-        looked = None
+        found = None
         # A caller who finds a flight joins it before asking the server anything.
         if name not in self._flights:
-            looked = await self._run(self._plan.look((name,), terms))
-        if looked is not None:
-            self._note(looked)
-            found = looked[name]
+            found = await self._look(name, terms)
+        if found is not None:
             if found.fresh_for > 0:
                 self._count("hit")
                 if terms.may_be_due(found) and terms.is_due(found, self._dice.random()):
@@ -127,11 +125,23 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
                 self._count("stale")
                 return await self._stale(name, found, loader, terms)
         self._count("miss")
-        return await self._fly(name, looked, loader, terms)
+        return await self._fly(name, found, loader, terms)
 
-    async def _fly(
-        self, name: str, seen: Mapping[str, Found] | None, loader: Loader, terms: Terms
-    ) -> Any:
+    async def _look(self, name: str, terms: Terms) -> Found | None:
+        if not terms.tags:
+            replies = await self._send([self._plan.first(name, terms)])
+            if replies is None:
+                return None
+            found: Found = replies[0]
+            if not found.tags and not found.corrupt:
+                return found
+        looked = await self._run(self._plan.look((name,), terms))
+        if looked is None:
+            return None
+        self._note(looked)
+        return looked[name]
+
+    async def _fly(self, name: str, seen: Found | None, loader: Loader, terms: Terms) -> Any:
         forbid_own(name)
         for _ in range(ATTEMPTS):
             came = next(TICKS)
@@ -155,11 +165,9 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
             seen = None  # what was seen is older than the flight
         return await loader()
 
-    async def _fetch(
-        self, name: str, seen: Mapping[str, Found] | None, loader: Loader, terms: Terms
-    ) -> Answer:
+    async def _fetch(self, name: str, seen: Found | None, loader: Loader, terms: Terms) -> Answer:
         try:
-            steps = self._plan.fetch([name], terms, seen)
+            steps = self._plan.fetch([name], terms, {name: seen} if seen else None)
             answer = (await self._run(steps, one(name, loader)))[name]
             if answer.as_of == NEVER:
                 self._count("refused")

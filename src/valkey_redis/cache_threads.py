@@ -107,13 +107,11 @@ class CacheThreads(CacheBase[ValkeyClient]):
 
     def _get_or_set(self, key: str, loader: Callable[[], Any], terms: Terms) -> Any:
         name = self._keys.entry(key)
-        looked = None
+        found = None
         # A caller who finds a flight joins it before asking the server anything.
         if name not in self._flights:
-            looked = self._run(self._plan.look((name,), terms))
-        if looked is not None:
-            self._note(looked)
-            found = looked[name]
+            found = self._look(name, terms)
+        if found is not None:
             if found.fresh_for > 0:
                 self._count("hit")
                 if terms.may_be_due(found) and terms.is_due(found, self._dice.random()):
@@ -123,11 +121,23 @@ class CacheThreads(CacheBase[ValkeyClient]):
                 self._count("stale")
                 return self._stale(name, found, loader, terms)
         self._count("miss")
-        return self._fly(name, looked, loader, terms)
+        return self._fly(name, found, loader, terms)
 
-    def _fly(
-        self, name: str, seen: Mapping[str, Found] | None, loader: Callable[[], Any], terms: Terms
-    ) -> Any:
+    def _look(self, name: str, terms: Terms) -> Found | None:
+        if not terms.tags:
+            replies = self._send([self._plan.first(name, terms)])
+            if replies is None:
+                return None
+            found: Found = replies[0]
+            if not found.tags and not found.corrupt:
+                return found
+        looked = self._run(self._plan.look((name,), terms))
+        if looked is None:
+            return None
+        self._note(looked)
+        return looked[name]
+
+    def _fly(self, name: str, seen: Found | None, loader: Callable[[], Any], terms: Terms) -> Any:
         forbid_own(name)
         for _ in range(ATTEMPTS):
             came = next(TICKS)
@@ -151,13 +161,13 @@ class CacheThreads(CacheBase[ValkeyClient]):
         self,
         name: str,
         flight: Future[Answer],
-        seen: Mapping[str, Found] | None,
+        seen: Found | None,
         loader: Callable[[], Any],
         terms: Terms,
     ) -> Any:
         answer = Answer(None, NEVER)
         try:
-            steps = self._plan.fetch([name], terms, seen)
+            steps = self._plan.fetch([name], terms, {name: seen} if seen else None)
             answer = self._run(steps, lambda _: {name: loader()})[name]
         except Exception as error:
             self._land(name, flight)

@@ -26,20 +26,20 @@ Tags = Sequence[str] | Callable[..., Sequence[str]]
 class _Decorated(Generic[K]):
     """What all kinds share: the key, the terms, the binding to an object or a class."""
 
-    binds_class = False
-
     def __init__(
         self,
         function: Any,
         cache: K | None,
         key: Callable[..., str],
+        *,
         settings: Mapping[str, Any],
         tags: Tags,
+        binds_class: bool,
     ) -> None:
         functools.update_wrapper(cast("Any", self), function)
         self._given_cache: K | None = cache
         self._function, self._key = function, key
-        self._settings, self._tags = settings, tags
+        self._settings, self._tags, self._binds_class = settings, tags, binds_class
         if inspect.iscoroutinefunction(function):
             _mark_coroutine_function(self)
         self._known: tuple[Any, Terms] | None = None
@@ -49,10 +49,10 @@ class _Decorated(Generic[K]):
         return f"<cached {self._function.__qualname__}>"
 
     def _bound(self, instance: Any, owner: type | None) -> Any:
-        if instance is None and not self.binds_class:
+        if instance is None and not self._binds_class:
             return self
         bound = copy.copy(self)
-        bound._first = (owner if self.binds_class else instance,)  # noqa: SLF001 - one of us
+        bound._first = (owner if self._binds_class else instance,)  # noqa: SLF001 - one of us
         return bound
 
     def key(self, /, *args: Any, **kwargs: Any) -> str:

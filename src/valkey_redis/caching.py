@@ -81,7 +81,7 @@ class CacheBase(Generic[C]):
         self.client: C = client
         self.namespace = namespace
         self._keys = CacheKeys(namespace, is_cluster=client.is_cluster)
-        self._dice = random.SystemRandom()
+        self._dice = random.Random()  # noqa: S311 - for jitter and early refresh; tokens are from `secrets`
         self._lease = milliseconds("lease", lease)
         self._plan = Plan(self._keys, self._lease, throw_on_corrupt, self._dice)
         self._soft_timeout = soft_timeout
@@ -166,18 +166,17 @@ class CacheBase(Generic[C]):
             if item.corrupt:
                 self._count("corrupt")
 
-    def _fresh(self, names: Mapping[str, str], found: Mapping[str, Found] | None) -> dict[str, Any]:
+    def _fresh(
+        self,
+        names: Mapping[str, str],
+        looked: tuple[Mapping[str, Any], Mapping[str, Found]],
+    ) -> dict[str, Any]:
         """Return the fresh values by key, counted."""
-        found = found or {}
-        self._note(found)
-        fresh = {
-            key: found[name].value
-            for name, key in names.items()
-            if name in found and found[name].fresh_for > 0
-        }
-        self._count("hit", times=len(fresh))
-        self._count("miss", times=len(names) - len(fresh))
-        return fresh
+        values, others = looked
+        self._note(others)
+        self._count("hit", times=len(values))
+        self._count("miss", times=len(names) - len(values))
+        return {key: values[name] for name, key in names.items() if name in values}
 
     def _given(self, names: Mapping[str, str], answers: Mapping[str, Answer]) -> dict[str, Any]:
         """Return the answers' values by key, counted."""

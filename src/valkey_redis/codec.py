@@ -9,13 +9,19 @@ from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Any, Generic, Protocol, TypeVar, Union, get_args, get_origin
 
-from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic import (
+    PydanticUndefinedAnnotation,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from valkey_redis.errors import CorruptValueError, InvalidArgumentError, SchemaVersionError
 
 T = TypeVar("T")
 _SCALARS = frozenset({type(None), bool, int, float, str})
+_MASK = b'"**********"'  # pydantic's text for every SecretStr and SecretBytes
 
 
 class Codec(Protocol[T]):
@@ -36,20 +42,22 @@ def _refuse_lossy(value: object) -> None:
     if kind in _SCALARS:
         return
     if kind is list:
-        for item in value:  # type: ignore[attr-defined]  # its type was just checked
-            _refuse_lossy(item)
+        items: Any = value
     elif kind is dict:
-        for key, item in value.items():  # type: ignore[attr-defined]  # as above
+        for key in value:  # type: ignore[attr-defined]  # its type was just checked
             if type(key) is not str:
                 raise InvalidArgumentError(
                     f"the key {key!r:.40}: JSON takes text as keys, and would bring this back as text"
                 )
-            _refuse_lossy(item)
+        items = value.values()  # type: ignore[attr-defined]  # as above
     else:
         raise InvalidArgumentError(
             f"a value of type {kind.__name__}: JSON takes None, bool, int, float, str, list and "
             "dict, and brings back nothing else; PydanticCodec keeps other types"
         )
+    for item in items:
+        if type(item) not in _SCALARS:  # asked here too: most are, and a call costs more
+            _refuse_lossy(item)
 
 
 class JsonCodec:
@@ -105,13 +113,22 @@ class PydanticCodec(Generic[T]):
         try:
             # Dumping alone takes None, or another model, for any model: it would be lost.
             self._adapter.validate_python(value, strict=True)
-            plain = self._adapter.dump_python(value, mode="json", warnings="error")
+            # By the fields' own names: an alias may hold for writing alone, or for reading.
+            plain = self._adapter.dump_python(
+                value, mode="json", by_alias=False, round_trip=True, warnings="error"
+            )
             # dump_json() would write NaN and the infinities as null.
-            return self._header + to_json(plain, inf_nan_mode="constants")
+            data = self._header + to_json(plain, inf_nan_mode="constants")
         except ValidationError as error:
             raise InvalidArgumentError(f"not a value of the codec's type{_where(error)}") from None
-        except PydanticSerializationError:
+        except (PydanticSerializationError, ValueError):  # say, bytes that are no text
             raise InvalidArgumentError("not a value of the codec's type") from None
+        if _MASK in data and self.decode(data) != value:
+            raise InvalidArgumentError(
+                "pydantic writes a Secret as asterisks, and it would be lost: give the field a "
+                "serializer, and encrypt it with EncryptedCodec"
+            )
+        return data
 
     def decode(self, data: bytes) -> T:
         """Return the validated value.
@@ -122,9 +139,15 @@ class PydanticCodec(Generic[T]):
         if not data.startswith(self._header):
             data = self._header + self._migrate(data)
         try:
-            return self._adapter.validate_json(data[len(self._header) :])
+            return self._adapter.validate_json(
+                data[len(self._header) :], by_alias=False, by_name=True
+            )
         except ValidationError as error:
             raise CorruptValueError(f"not a value of the codec's type{_where(error)}") from None
+        except Exception as error:  # noqa: BLE001 - a model's own validator may raise anything
+            raise CorruptValueError(
+                f"not a value of the codec's type: {type(error).__name__} in a validator"
+            ) from None
 
     def _migrate(self, data: bytes) -> bytes:
         """Return an older version's JSON as this version's."""
@@ -150,11 +173,9 @@ def codec_for(annotation: Any) -> Codec[Any]:
 
     A type that pydantic does not know gets JSON, which will refuse its values.
     """
-    if _is_plain(annotation):
-        return JSON
     try:
-        return PydanticCodec(annotation)
-    except PydanticUserError:
+        return JSON if _is_plain(annotation) else PydanticCodec(annotation)
+    except (PydanticUserError, PydanticUndefinedAnnotation, TypeError):  # TypeError: unhashable
         return JSON
 
 
@@ -163,7 +184,7 @@ def _is_plain(annotation: Any) -> bool:
         return True
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is dict:
-        return parts[0] is str and _is_plain(parts[1])
+        return not parts or (parts[0] is str and _is_plain(parts[1]))
     return origin in {list, Union, UnionType} and all(map(_is_plain, parts))
 
 

@@ -5,9 +5,8 @@ Both clients and both pipelines send these, so that each command is decided once
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from valkey_redis.codec import Codec
 from valkey_redis.errors import InvalidArgumentError
@@ -20,8 +19,7 @@ Lifetime = float | timedelta
 MAX_LIFETIME = 10**12  # seconds: 31,700 years; the server's clock ends later
 
 
-@dataclass(frozen=True, slots=True)
-class Command(Generic[R]):
+class Command(NamedTuple, Generic[R]):
     """One command: its words, and the function that turns the driver's reply into a value.
 
     `script` is what an EVALSHA calls, to be sent whole if the server does not have it.

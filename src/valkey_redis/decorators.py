@@ -52,8 +52,14 @@ class _Decorator:
             )
         sync, asyn = (BatchCached, AsyncBatchCached) if self._is_batch else (Cached, AsyncCached)
         kind: Any = asyn if is_async else sync
-        made = kind(inner, self._cache, key, self._terms, self._tags)
-        made.binds_class = isinstance(function, classmethod)
+        made = kind(
+            inner,
+            self._cache,
+            key,
+            settings=self._terms,
+            tags=self._tags,
+            binds_class=isinstance(function, classmethod),
+        )
         return staticmethod(made) if isinstance(function, staticmethod) else made
 
 

@@ -15,6 +15,7 @@ from valkey_redis import clustering, sentinel
 from valkey_redis.address import Address
 from valkey_redis.config import ValkeyConfig
 from valkey_redis.errors import ConfigurationError
+from valkey_redis.pool import QuickLifoQueue
 from valkey_redis.retrying import AsyncRetrying, Retrying
 
 
@@ -222,7 +223,11 @@ class _Builder:
 
     def _pool_options(self) -> dict[str, Any]:
         config = self.config
-        return {"max_connections": config.max_connections, "timeout": config.pool_timeout}
+        options: dict[str, Any] = {
+            "max_connections": config.max_connections,
+            "timeout": config.pool_timeout,
+        }
+        return options if self.face else options | {"queue_class": QuickLifoQueue}
 
     def _tls_options(self) -> dict[str, Any]:
         if not self.address.tls:

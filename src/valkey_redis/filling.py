@@ -17,6 +17,8 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
+from pydantic_core import to_json
+
 from valkey_redis import commands, entry, scripts
 from valkey_redis.commands import Command
 from valkey_redis.entry import Found, Terms
@@ -79,31 +81,79 @@ class Plan:
     throw_on_corrupt: bool
     dice: random.Random
 
+    def first(self, name: str, terms: Terms) -> Command[Found]:
+        """Return the command that looks at one entry; for a tagged one, `look` must follow."""
+
+        def read(reply: list[bytes | None]) -> Found:
+            return entry.read(terms.codec, reply[1], reply[0], time.time() * 1000)
+
+        return Command(("MGET", self.keys.epoch(name), name), read)
+
+    def fresh(
+        self, entries: Collection[str], terms: Terms
+    ) -> Steps[tuple[dict[str, Any], dict[str, Found]]]:
+        """Return the fresh values, and what else was found at the other entries."""
+        groups = list(self._groups(entries))
+        replies = yield Send(self._reads(groups, terms.tags))
+        if replies is None:
+            return {}, {}
+        values = {}
+        if not terms.tags:
+            now, decode = b"%013d" % (time.time() * 1000), terms.codec.decode
+            for (_, names), (epoch, *stored) in zip(groups, replies, strict=True):
+                for name, data in zip(names, stored, strict=True):
+                    payload = entry.fresh_payload(data, epoch, now)
+                    if payload is None:
+                        continue
+                    try:
+                        values[name] = decode(payload)
+                    except CorruptValueError:
+                        continue  # `_judge` will say so
+        found = {}
+        if len(values) < len(entries):
+            found = yield from self._judge(groups, replies, terms, values)
+            values |= {name: item.value for name, item in found.items() if item.fresh_for > 0}
+        return values, found
+
     def look(self, entries: Collection[str], terms: Terms) -> Steps[dict[str, Found] | None]:
-        """Return what lies at the entries: one round trip, if `tags` are all that they carry."""
-        groups, tags = list(self._groups(entries)), terms.tags
-        replies = yield Send(
-            [Command(("MGET", epoch, *names), _same) for epoch, names in groups]
-            + [Command(("GET", self.keys.tag(tag)), _same) for tag in tags]
-        )
+        """Return what lies at the entries: one round trip, if `terms.tags` are all their tags."""
+        groups = list(self._groups(entries))
+        replies = yield Send(self._reads(groups, terms.tags))
         if replies is None:
             return None
+        return (yield from self._judge(groups, replies, terms, ()))
+
+    def _reads(
+        self, groups: list[tuple[str, list[str]]], tags: Collection[str]
+    ) -> list[Command[Any]]:
+        reads = [Command(("MGET", epoch, *names), _same) for epoch, names in groups]
+        return reads + [Command(("GET", self.keys.tag(tag)), _same) for tag in tags]
+
+    def _judge(
+        self,
+        groups: list[tuple[str, list[str]]],
+        replies: list[Any],
+        terms: Terms,
+        known: Collection[str],
+    ) -> Steps[dict[str, Found]]:
+        """Return what the entries are worth, but for the known ones; ask for tags not asked for yet."""
         now = time.time() * 1000
-        found: dict[str, Found] = {}
-        for (_, names), (epoch, *stored) in zip(groups, replies, strict=False):
-            for name, data in zip(names, stored, strict=True):
-                found[name] = entry.read(terms.codec, data, epoch, now)
-        versions = dict(zip(tags, replies[len(groups) :], strict=True))
-        unknown = list({tag for item in found.values() for tag in item.tags or ()} - set(tags))
+        found = {
+            name: entry.read(terms.codec, data, epoch, now)
+            for (_, names), (epoch, *stored) in zip(groups, replies, strict=False)
+            for name, data in zip(names, stored, strict=True)
+            if name not in known
+        }
+        versions = dict(zip(terms.tags, replies[len(groups) :], strict=True))
+        tags = {tag for item in found.values() for tag in item.tags or ()}
+        unknown = list(tags - set(terms.tags))
         if unknown:
-            replies = yield Send([Command(("GET", self.keys.tag(tag)), _same) for tag in unknown])
-            if replies is None:
-                return None
-            versions |= dict(zip(unknown, replies, strict=True))
+            replies_of_tags = yield Send(self._reads([], unknown))
+            versions |= dict(zip(unknown, replies_of_tags or [None] * len(unknown), strict=True))
         for name, item in found.items():
             if item.corrupt and self.throw_on_corrupt:
                 raise CorruptValueError(f"{name}: not what the codec wrote")
-            if (tags or item.tags) and not entry.carries(item, tags, versions):
+            if (terms.tags or item.tags) and not entry.carries(item, terms.tags, versions):
                 found[name] = Found(item.head)
         return found
 
@@ -266,16 +316,16 @@ class Plan:
         versions: Mapping[str, str],
     ) -> Steps[dict[str, bool] | None]:
         script = scripts.load("fill")
-        spent = f"{min(int(cost), entry.MOST_COST):010d}"
         groups = list(self._groups(values))
+        tags = to_json(versions) if versions else b""
         queued = []
         for place, names in groups:
             epoch = epochs[names[0]] if token else secrets.token_hex(8)
-            args: list[Any] = [token, epoch, self._longest(terms)]
-            for name in names:
-                fresh, kept = terms.of(values[name], self.dice.random())
-                kind, tail = entry.tail(terms.codec, values[name], versions)
-                args += kind, fresh, kept, spent, tail
+            parcels = (
+                entry.parcel(values[name], terms, self.dice.random(), int(cost), tags)
+                for name in names
+            )
+            args = (token, epoch, self._longest(terms), *parcels)
             queued.append(commands.call(script, (place, *names), args, _same))
         replies = yield Send(queued)
         if replies is None:

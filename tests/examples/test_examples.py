@@ -65,6 +65,21 @@ def test_example_1_shows_what_it_teaches(tmp_path: Path) -> None:
     assert any(line.startswith("deleted 6 keys") for line in lines)
 
 
+def test_example_2_shows_what_it_teaches(tmp_path: Path) -> None:
+    """Few queries, stale answers while the database is down, one step for a tag, no lost write."""
+    lines = run("example_2", tmp_path).stdout.splitlines()
+    assert any(
+        line.startswith("cache-aside") and line.endswith("name='Ada Lovelace'; 3 queries")
+        for line in lines
+    )
+    assert "stampede: 50 callers, 1 query" in lines
+    assert "the database is down, and the answer is 'sun'" in lines
+    assert "after one step, prices: {}" in lines
+    assert "stored by version 1, read by version 2: id=1 name='Ada'" in lines
+    assert "write-behind: 2 writes waited, 0 wait now: id=9 name='Bob'" in lines
+    assert "told by pub/sub, the process forgot its copy: {}" in lines
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_uses_your_server_and_leaves_it_as_it_was(
     name: str, tmp_path: Path, server: EmbeddedServer

@@ -4,8 +4,9 @@
 -- ARGV[1]   the lease's token; '' for a plain set
 -- ARGV[2]   the epoch under which they were loaded; for a plain set, one if there is none
 -- ARGV[3]   milliseconds that the epoch must live at least
--- ARGV[4..] for each entry: its kind ('v' or 'n'), milliseconds that it is fresh,
---           milliseconds that it is kept, the cost of its load (10 digits), its tail
+-- ARGV[4..] for each entry: its kind ('v' or 'n'), milliseconds that it is fresh (15 digits),
+--           milliseconds that it is kept (15), the cost of its load (10), then the length
+--           of its tags, its tags and its value, as they are stored
 -- Returns   for each entry: 1 stored, 0 refused
 --
 -- In one step: an invalidation that came while the value was loaded has taken the lease
@@ -24,16 +25,17 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3], 'GT')
 
 local answer = {}
 for i = 2, #KEYS do
-    local a = 4 + (i - 2) * 5
     local mine = token == ''
     if not mine and current == epoch then
-        local head = redis.pcall('GETRANGE', KEYS[i], 30, 45)
-        mine = head == token
+        mine = redis.pcall('GETRANGE', KEYS[i], 30, 45) == token
     end
     if mine then
+        local parcel = ARGV[i + 2]
+        local fresh = string.format('%.0f', now + string.sub(parcel, 2, 16))
         redis.call('SET', KEYS[i], table.concat({
-            'vc1' .. ARGV[a], string.format('%.0f', now + ARGV[a + 1]), ARGV[a + 3],
-            '----------------', '0000000000000', epoch, ARGV[a + 4]}, ';'), 'PX', ARGV[a + 2])
+            'vc1' .. string.sub(parcel, 1, 1), fresh, string.sub(parcel, 32, 41),
+            '----------------;0000000000000', epoch, string.sub(parcel, 42)}, ';'),
+            'PX', tonumber(string.sub(parcel, 17, 31)))
     end
     answer[i - 1] = mine and 1 or 0
 end
