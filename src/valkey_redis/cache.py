@@ -208,20 +208,23 @@ class Cache(CacheThreads):
         Return False if the server cannot be told now; it is told as soon as it is back,
         before anything else is asked of it.
         """
-        return self._unlink([self._keys.entry(key) for key in keys])
+        entries = [self._keys.entry(key) for key in keys]
+        return self._unlink(entries, entries)
 
     def invalidate_tags(self, *tags: str) -> bool:
         """Invalidate all values with one of the tags, in one step, however many they are."""
-        return self._unlink([self._keys.tag(tag) for tag in self.terms(tags=tags).tags])
+        places = [self._keys.tag(tag) for tag in self.terms(tags=tags).tags]
+        return self._unlink(places, list(self._flights))
 
     def flush_namespace(self) -> bool:
         """Invalidate everything in the namespace, in one step, however much it is."""
-        return self._unlink(self._keys.epochs())
+        return self._unlink(self._keys.epochs(), list(self._flights))
 
     def close(self) -> None:
         """End what goes on in the background; the client stays open."""
         self._closed.set()
         self._refreshers.shutdown(wait=False, cancel_futures=True)
+        self._open()  # for whoever uses it again
 
 
 class AsyncCache(CacheTasks):
@@ -374,15 +377,17 @@ class AsyncCache(CacheTasks):
         Return False if the server cannot be told now; it is told as soon as it is back,
         before anything else is asked of it.
         """
-        return await self._unlink([self._keys.entry(key) for key in keys])
+        entries = [self._keys.entry(key) for key in keys]
+        return await self._unlink(entries, entries)
 
     async def invalidate_tags(self, *tags: str) -> bool:
         """Invalidate all values with one of the tags, in one step, however many they are."""
-        return await self._unlink([self._keys.tag(tag) for tag in self.terms(tags=tags).tags])
+        places = [self._keys.tag(tag) for tag in self.terms(tags=tags).tags]
+        return await self._unlink(places, list(self._flights))
 
     async def flush_namespace(self) -> bool:
         """Invalidate everything in the namespace, in one step, however much it is."""
-        return await self._unlink(self._keys.epochs())
+        return await self._unlink(self._keys.epochs(), list(self._flights))
 
     async def close(self) -> None:
         """End what goes on in the background; the client stays open."""

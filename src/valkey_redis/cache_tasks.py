@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from valkey_redis.caching import ATTEMPTS, DOWN, LOADING, RENEWALS, CacheBase, forbid_own
+from valkey_redis.batching import BatchReader
+from valkey_redis.caching import ATTEMPTS, DOWN, CacheBase
 from valkey_redis.client import AsyncValkeyClient
 from valkey_redis.commands import Command
 from valkey_redis.entry import Found, Terms
 from valkey_redis.errors import ValkeyRedisError
-from valkey_redis.filling import NEVER, TICKS, Answer, Load, Send, Steps, unlink
+from valkey_redis.filling import NEVER, RENEWALS, TICKS, Answer, Load, Send, Steps, unlink
 from valkey_redis.outage import PROBE_PAUSE
 
 R = TypeVar("R")
@@ -27,6 +28,7 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
         self._flights: dict[str, asyncio.Task[Answer]] = {}
         self._refreshing: dict[str, asyncio.Task[Answer | None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()  # a task that nobody holds may vanish
+        self._reader = BatchReader(self._plan, self._send, self._start)
 
     async def _run(self, steps: Steps[R], load: LoadMany | None = None) -> R:
         """Do what the steps say; what goes wrong is raised inside of them."""
@@ -63,17 +65,16 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
 
     async def _load(self, step: Load, load: LoadMany) -> Mapping[str, Any]:
         begun = time.perf_counter()
-        mark = LOADING.set(LOADING.get() | set(step.entries))
         renewal = None
         if step.token is not None:
             renewal = asyncio.ensure_future(self._renew(step.entries, step.token))
         try:
-            values = await load(step.entries)
+            with self._loading(step.entries):
+                values = await load(step.entries)
         except Exception:
             self._count("load_error")
             raise
         finally:
-            LOADING.reset(mark)
             if renewal is not None:
                 renewal.cancel()
         self._count("load", time.perf_counter() - begun)
@@ -99,7 +100,7 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
         self, keys: Collection[str], loader: LoadMany, terms: Terms
     ) -> dict[str, Any]:
         names = {self._keys.entry(key): key for key in keys}
-        forbid_own(*names)
+        self._forbid_own(*names)
 
         async def load(entries: list[str]) -> dict[str, Any]:
             given = await loader([names[name] for name in entries])
@@ -129,22 +130,23 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
 
     async def _look(self, name: str, terms: Terms) -> Found | None:
         if not terms.tags:
-            replies = await self._send([self._plan.first(name, terms)])
-            if replies is None:
-                return None
-            found: Found = replies[0]
-            if not found.tags and not found.corrupt:
+            found = await self._reader.look(name, terms)
+            if found is None or not (found.tags or found.corrupt):
                 return found
-        looked = await self._run(self._plan.look((name,), terms))
+            looked: dict[str, Found] | None = await self._run(
+                self._plan.check({name: found}, {}, terms)
+            )
+        else:
+            looked = await self._run(self._plan.look((name,), terms))
         if looked is None:
             return None
         self._note(looked)
         return looked[name]
 
     async def _fly(self, name: str, seen: Found | None, loader: Loader, terms: Terms) -> Any:
-        forbid_own(name)
+        self._forbid_own(name)
+        came = next(TICKS)
         for _ in range(ATTEMPTS):
-            came = next(TICKS)
             flight = self._flights.get(name)
             leads = flight is None
             if flight is None:
@@ -180,19 +182,21 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
 
     async def _early(self, name: str, found: Found, loader: Loader, terms: Terms) -> Any:
         """Load anew, and wait for it; whoever is cancelled leaves the refresh running."""
+        came = next(TICKS)
         refresh = self._start(self._refresh(name, found, loader, terms))
         await asyncio.wait({refresh})
-        return _newer(refresh, found)
+        return _newer(refresh, found, came)
 
     async def _stale(self, name: str, found: Found, loader: Loader, terms: Terms) -> Any:
         """Load anew in the background; return the old value unless the new one is there soon."""
+        came = next(TICKS)
         refresh = self._refreshing.get(name)
         if refresh is None:
             refresh = self._start(self._refresh(name, found, loader, terms))
             self._refreshing[name] = refresh
             refresh.add_done_callback(lambda _: self._refreshing.pop(name, None))
         await asyncio.wait({refresh}, timeout=self._soft_timeout)
-        return _newer(refresh, found)
+        return _newer(refresh, found, came)
 
     async def _refresh(
         self, name: str, found: Found, loader: Loader, terms: Terms
@@ -201,14 +205,14 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
 
     async def _refetch(self, key: str, loader: Loader, terms: Terms) -> Any:
         name = self._keys.entry(key)
-        forbid_own(name)
+        self._forbid_own(name)
         steps = self._plan.fetch([name], terms, is_forced=True)
         return (await self._run(steps, one(name, loader)))[name].value
 
-    async def _unlink(self, entries: list[str]) -> bool:
+    async def _unlink(self, keys: list[str], entries: Collection[str]) -> bool:
         for name in entries:
             self._flights.pop(name, None)  # its value may be older than this call
-        return await self._send(unlink(entries)) is not None
+        return await self._send(unlink(keys)) is not None
 
     # The server is away ----------------------------------------------------------------------
 
@@ -235,10 +239,10 @@ def one(name: str, loader: Loader) -> LoadMany:
     return load
 
 
-def _newer(refresh: "asyncio.Task[Answer | None]", found: Found) -> Any:
-    """Return the refreshed value if there is one by now, else the old one."""
+def _newer(refresh: "asyncio.Task[Answer | None]", found: Found, came: float) -> Any:
+    """Return the refreshed value if there is one by now that the caller may have, else the old one."""
     if refresh.done() and not refresh.cancelled() and refresh.exception() is None:
         answer = refresh.result()
-        if answer is not None:
+        if answer is not None and came <= answer.as_of:
             return answer.value
     return found.value

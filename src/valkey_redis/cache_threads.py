@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from valkey_redis.caching import ATTEMPTS, DOWN, LOADING, RENEWALS, CacheBase, forbid_own
+from valkey_redis.caching import ATTEMPTS, DOWN, CacheBase
 from valkey_redis.client import ValkeyClient
 from valkey_redis.commands import Command
 from valkey_redis.entry import Found, Terms
 from valkey_redis.errors import ValkeyRedisError
-from valkey_redis.filling import NEVER, TICKS, Answer, Load, Send, Steps, unlink
+from valkey_redis.filling import NEVER, RENEWALS, TICKS, Answer, Load, Send, Steps, unlink
 from valkey_redis.outage import PROBE_PAUSE
 from valkey_redis.watchdog import WATCHDOG
 
@@ -28,8 +28,12 @@ class CacheThreads(CacheBase[ValkeyClient]):
         super().__init__(client, **settings)
         self._flights: dict[str, Future[Answer]] = {}
         self._refreshing: dict[str, Future[Answer | None]] = {}
+        self._open()
+
+    def _open(self) -> None:
         self._refreshers = ThreadPoolExecutor(REFRESHERS, "valkey_redis refresh")
         self._closed = threading.Event()
+        self._refreshing.clear()  # what was still to begin never will
 
     def _run(self, steps: Steps[R], load: LoadMany | None = None) -> R:
         """Do what the steps say; what goes wrong is raised inside of them."""
@@ -60,25 +64,25 @@ class CacheThreads(CacheBase[ValkeyClient]):
             replies: list[Any] = self.client.attempt(queued)
         except DOWN as error:
             if self._failed(queued, error):
-                threading.Thread(target=self._probe, name="valkey_redis probe", daemon=True).start()
+                threading.Thread(
+                    target=self._probe, args=(self._closed,), name="valkey_redis probe", daemon=True
+                ).start()
             return None
         return replies
 
     def _load(self, step: Load, load: LoadMany) -> Mapping[str, Any]:
         begun = time.perf_counter()
         token = step.token
-        mark = LOADING.set(LOADING.get() | set(step.entries))
         try:
-            if token is None:
-                values = load(step.entries)
-            else:
-                with WATCHDOG.every(self._lease / 3000, self._renewer(step.entries, token)):
+            with self._loading(step.entries):
+                if token is None:
                     values = load(step.entries)
+                else:
+                    with WATCHDOG.every(self._lease / 3000, self._renewer(step.entries, token)):
+                        values = load(step.entries)
         except Exception:
             self._count("load_error")
             raise
-        finally:
-            LOADING.reset(mark)
         self._count("load", time.perf_counter() - begun)
         return values
 
@@ -95,7 +99,7 @@ class CacheThreads(CacheBase[ValkeyClient]):
         self, keys: Collection[str], loader: LoadMany, terms: Terms
     ) -> dict[str, Any]:
         names = {self._keys.entry(key): key for key in keys}
-        forbid_own(*names)
+        self._forbid_own(*names)
 
         def load(entries: list[str]) -> dict[str, Any]:
             given = loader([names[name] for name in entries])
@@ -129,18 +133,20 @@ class CacheThreads(CacheBase[ValkeyClient]):
             if replies is None:
                 return None
             found: Found = replies[0]
-            if not found.tags and not found.corrupt:
+            if not (found.tags or found.corrupt):
                 return found
-        looked = self._run(self._plan.look((name,), terms))
+            looked: dict[str, Found] | None = self._run(self._plan.check({name: found}, {}, terms))
+        else:
+            looked = self._run(self._plan.look((name,), terms))
         if looked is None:
             return None
         self._note(looked)
         return looked[name]
 
     def _fly(self, name: str, seen: Found | None, loader: Callable[[], Any], terms: Terms) -> Any:
-        forbid_own(name)
+        self._forbid_own(name)
+        came = next(TICKS)
         for _ in range(ATTEMPTS):
-            came = next(TICKS)
             mine: Future[Answer] = Future()
             flight = self._flights.setdefault(name, mine)
             if flight is mine:
@@ -198,20 +204,29 @@ class CacheThreads(CacheBase[ValkeyClient]):
 
     def _stale(self, name: str, found: Found, loader: Callable[[], Any], terms: Terms) -> Any:
         """Load anew in the background; return the old value unless the new one is there soon."""
+        came = next(TICKS)
         with self._lock:
             refresh = self._refreshing.get(name)
             if refresh is None:
                 context = contextvars.copy_context()
                 refresh = self._refreshers.submit(
-                    context.run, self._refresh, name, found, loader, terms
+                    context.run, self._refresh_once, name, found, loader, terms
                 )
                 self._refreshing[name] = refresh
-        refresh.add_done_callback(lambda _: self._refreshing.pop(name, None))
         try:
             answer = refresh.result(self._soft_timeout)
         except Exception:  # noqa: BLE001 - slow or failed (and counted): the old value serves
             return found.value
-        return answer.value if answer else found.value
+        return answer.value if answer and came <= answer.as_of else found.value
+
+    def _refresh_once(
+        self, name: str, found: Found, loader: Callable[[], Any], terms: Terms
+    ) -> Answer | None:
+        try:
+            return self._refresh(name, found, loader, terms)
+        finally:
+            with self._lock:  # by now it is known to who else asks
+                self._refreshing.pop(name, None)
 
     def _refresh(
         self, name: str, found: Found, loader: Callable[[], Any], terms: Terms
@@ -220,21 +235,21 @@ class CacheThreads(CacheBase[ValkeyClient]):
 
     def _refetch(self, key: str, loader: Callable[[], Any], terms: Terms) -> Any:
         name = self._keys.entry(key)
-        forbid_own(name)
+        self._forbid_own(name)
         steps = self._plan.fetch([name], terms, is_forced=True)
         return self._run(steps, lambda _: {name: loader()})[name].value
 
-    def _unlink(self, entries: list[str]) -> bool:
+    def _unlink(self, keys: list[str], entries: Collection[str]) -> bool:
         for name in entries:
             self._flights.pop(name, None)  # its value may be older than this call
-        return self._send(unlink(entries)) is not None
+        return self._send(unlink(keys)) is not None
 
     # The server is away ----------------------------------------------------------------------
 
-    def _probe(self) -> None:
+    def _probe(self, closed: threading.Event) -> None:
         """Ask for the server until it is back, and deliver what is owed."""
         probe = [Command(("EXISTS", self._outage.probed_key), int)]
-        while not self._closed.wait(PROBE_PAUSE):
+        while not closed.wait(PROBE_PAUSE):
             try:
                 self.client.attempt(probe)
                 owed = self._outage.owed()

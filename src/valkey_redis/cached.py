@@ -7,10 +7,11 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from valkey_redis.cache import AsyncCache, Cache
-from valkey_redis.codec import codec_for
+from valkey_redis.codec import JSON, codec_for
 from valkey_redis.default import get_async_cache, get_cache
 from valkey_redis.entry import Terms
 from valkey_redis.errors import InvalidArgumentError
@@ -42,7 +43,7 @@ class _Decorated(Generic[K]):
         self._settings, self._tags, self._binds_class = settings, tags, binds_class
         if inspect.iscoroutinefunction(function):
             _mark_coroutine_function(self)
-        self._known: tuple[Any, Terms] | None = None
+        self._known: dict[str, tuple[Any, Terms]] = {}  # of the last cache; shared by the bound
         self._first: tuple[Any, ...] = ()  # what it is bound to: an object, or a class
 
     def __repr__(self) -> str:
@@ -60,11 +61,14 @@ class _Decorated(Generic[K]):
         return self._key(*self._first, *args, **kwargs)
 
     def _terms(self, cache: K, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Terms:
-        if self._known is None or self._known[0] is not cache:
+        known = self._known.get("last")
+        if known is None or known[0] is not cache:
             settings = dict(self._settings)
-            settings["codec"] = settings["codec"] or codec_for(self._returned())
-            self._known = cache, cache.terms(**settings)
-        terms = self._known[1]
+            # A cache's own codec is there for a reason: it may encrypt.
+            if settings["codec"] is None and cache._codec is JSON:  # noqa: SLF001 - its other half
+                settings["codec"] = codec_for(self._returned())
+            known = self._known["last"] = cache, cache.terms(**settings)
+        terms = known[1]
         if not self._tags:
             return terms
         tags = self._tags(*args, **kwargs) if callable(self._tags) else self._tags
@@ -72,9 +76,13 @@ class _Decorated(Generic[K]):
 
     def _returned(self) -> Any:
         """Return what the function says that it returns."""
+        function = inspect.unwrap(self._function)
+        returned = getattr(function, "__annotations__", {}).get("return", inspect.Signature.empty)
+        # Alone: a parameter's type may have a name that only the type checker knows.
+        alone = SimpleNamespace(__annotations__={"return": returned})
         try:
-            return typing.get_type_hints(self._function).get("return", inspect.Signature.empty)
-        except (NameError, TypeError):  # a name that only the type checker knows
+            return typing.get_type_hints(alone, getattr(function, "__globals__", {}))["return"]
+        except (NameError, TypeError):
             return inspect.Signature.empty
 
 
@@ -93,7 +101,7 @@ class Cached(_Decorated[Cache], Generic[P, R]):
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self._bound(instance, owner)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the cached result, or the function's own, which is stored then."""
         given, cache = self._first + args, self._cache()
         call = functools.partial(self._function, *given, **kwargs)
@@ -101,11 +109,11 @@ class Cached(_Decorated[Cache], Generic[P, R]):
         value: R = cache._get_or_set(self._key(*given, **kwargs), call, terms)  # noqa: SLF001 - its other half
         return value
 
-    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Invalidate the result of this call; see `Cache.invalidate`."""
         return self._cache().invalidate(self.key(*args, **kwargs))
 
-    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function anew; store and return its result."""
         given, cache = self._first + args, self._cache()
         call = functools.partial(self._function, *given, **kwargs)
@@ -129,7 +137,7 @@ class AsyncCached(_Decorated[AsyncCache], Generic[P, R]):
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self._bound(instance, owner)
 
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the cached result, or the function's own, which is stored then."""
         given, cache = self._first + args, self._cache()
         call = functools.partial(self._function, *given, **kwargs)
@@ -137,11 +145,11 @@ class AsyncCached(_Decorated[AsyncCache], Generic[P, R]):
         value: R = await cache._get_or_set(self._key(*given, **kwargs), call, terms)  # noqa: SLF001 - its other half
         return value
 
-    async def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    async def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Invalidate the result of this call; see `Cache.invalidate`."""
         return await self._cache().invalidate(self.key(*args, **kwargs))
 
-    async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function anew; store and return its result."""
         given, cache = self._first + args, self._cache()
         call = functools.partial(self._function, *given, **kwargs)
@@ -174,7 +182,14 @@ class _Batch(_Decorated[K]):
                 f"{self._function.__qualname__}: takes a list as its first argument, not {given}"
             )
         items, *rest = args
-        return {self._key(*self._first, item, *rest, **kwargs): item for item in items}
+        keyed: dict[str, Any] = {}
+        for item in items:
+            key = self._key(*self._first, item, *rest, **kwargs)
+            if keyed.setdefault(key, item) != item:
+                raise InvalidArgumentError(
+                    f"{self._function.__qualname__}: two items have the key {key!r:.60}"
+                )
+        return keyed
 
     def _by_key(self, items: Mapping[str, Any], missing: list[str], made: Any) -> dict[str, Any]:
         if not isinstance(made, Mapping):
@@ -187,7 +202,7 @@ class _Batch(_Decorated[K]):
 class BatchCached(_Batch[Cache], Cached[P, R]):
     """A function of a list whose items are cached one by one."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the cached result, or the function's own, which is stored then."""
         items, cache, rest = self._items(args, kwargs), self._cache(), args[1:]
 
@@ -201,11 +216,11 @@ class BatchCached(_Batch[Cache], Cached[P, R]):
         result: Any = {items[key]: value for key, value in values.items()}
         return result  # type: ignore[no-any-return]  # the function's own type
 
-    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Invalidate the items' results; see `Cache.invalidate`."""
         return self._cache().invalidate(*self._items(args, kwargs))
 
-    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Invalidate the items' results, then call."""
         self.invalidate(*args, **kwargs)
         return self(*args, **kwargs)
@@ -214,7 +229,7 @@ class BatchCached(_Batch[Cache], Cached[P, R]):
 class AsyncBatchCached(_Batch[AsyncCache], AsyncCached[P, R]):
     """A coroutine function of a list whose items are cached one by one."""
 
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return the cached result, or the function's own, which is stored then."""
         items, cache, rest = self._items(args, kwargs), self._cache(), args[1:]
 
@@ -228,11 +243,11 @@ class AsyncBatchCached(_Batch[AsyncCache], AsyncCached[P, R]):
         result: Any = {items[key]: value for key, value in values.items()}
         return result  # type: ignore[no-any-return]  # the function's own type
 
-    async def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    async def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Invalidate the items' results; see `Cache.invalidate`."""
         return await self._cache().invalidate(*self._items(args, kwargs))
 
-    async def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Invalidate the items' results, then call."""
         await self.invalidate(*args, **kwargs)
         return await self(*args, **kwargs)

@@ -1,10 +1,10 @@
 """What both faces of the cache have in common: the settings, the counts, the errors' handling."""
 
 import contextvars
-import logging
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -23,18 +23,26 @@ from valkey_redis.filling import Answer, Plan
 from valkey_redis.keys import CacheKeys
 from valkey_redis.outage import Outage
 
-_log = logging.getLogger("valkey_redis.cache")
 C = TypeVar("C", ValkeyClient, AsyncValkeyClient)
 OnEvent = Callable[[str, float], None]
 EVENTS = ("hit", "miss", "stale", "shared", "load", "load_error", "refused", "corrupt", "error")
-RENEWALS = 12  # of one lease; a load that takes longer is given up by those who wait for it
+LONGEST_LEASE = 3_600_000  # milliseconds: what lease.lua takes for one
 # What a caller of the cache does not see: it does without.
 DOWN = (ServerUnavailableError, AuthenticationError, CommandError)
 ATTEMPTS = 3  # flights that one caller joins before it loads for itself
-# The entries that this thread or task is loading: to wait for one of them would be for ever.
-LOADING: contextvars.ContextVar[frozenset[str]] = contextvars.ContextVar(
-    "LOADING", default=frozenset()
-)
+
+
+@dataclass(slots=True)
+class Loading:
+    """A load of entries of one server's."""
+
+    server: str
+    entries: frozenset[str]
+    is_over: bool = False
+
+
+# The loads that this thread or task is in: to wait for one of them would be for ever.
+LOADING: contextvars.ContextVar[tuple[Loading, ...]] = contextvars.ContextVar("LOADING", default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +83,21 @@ class CacheBase(Generic[C]):
         throw_on_corrupt: bool = False,
         on_event: OnEvent | None = None,
     ) -> None:
-        for name, value, most in (("jitter", jitter, 0.9), ("beta", beta, 100)):
-            if isinstance(value, bool) or not 0 <= value <= most:
+        for name, value, most in (
+            ("jitter", jitter, 0.9),
+            ("beta", beta, 100),
+            ("soft_timeout", soft_timeout, 3600),
+        ):
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not is_number or not 0 <= value <= most:
                 raise InvalidArgumentError(f"{name}={value!r:.40}: takes 0 to {most}")
         self.client: C = client
         self.namespace = namespace
         self._keys = CacheKeys(namespace, is_cluster=client.is_cluster)
         self._dice = random.Random()  # noqa: S311 - for jitter and early refresh; tokens are from `secrets`
         self._lease = milliseconds("lease", lease)
+        if self._lease > LONGEST_LEASE:
+            raise InvalidArgumentError(f"lease={lease!r:.40}: takes an hour at most")
         self._plan = Plan(self._keys, self._lease, throw_on_corrupt, self._dice)
         self._soft_timeout = soft_timeout
         self._negative_ttl, self._stale_ttl = negative_ttl, stale_ttl
@@ -152,7 +167,7 @@ class CacheBase(Generic[C]):
         self._count("error")
         owed = _deleted(queued)
         if isinstance(error, CommandError) and not owed:
-            _log.warning("not cached: %s", error)
+            self._outage.warn("not cached: %s", error)
             return False
         first = queued[0].words
         return self._outage.begin(first[3] if first[0] == "EVALSHA" else first[1], error, owed)
@@ -185,11 +200,24 @@ class CacheBase(Generic[C]):
         self._count("miss", times=len(names) - len(answers) + loaded)
         return {key: answers[name].value for name, key in names.items() if name in answers}
 
+    @contextmanager
+    def _loading(self, entries: Collection[str]) -> Iterator[None]:
+        """Note that the block loads these."""
+        load = Loading(repr(self.client), frozenset(entries))
+        mark = LOADING.set((*LOADING.get(), load))
+        try:
+            yield
+        finally:
+            load.is_over = True  # a task that the loader left behind still has the note
+            LOADING.reset(mark)
 
-def forbid_own(*entries: str) -> None:
-    """Raise InvalidArgumentError if the caller is itself loading one of these."""
-    for name in LOADING.get().intersection(entries):
-        raise InvalidArgumentError(f"{name}: its own loader asks the cache for it")
+    def _forbid_own(self, *entries: str) -> None:
+        """Raise InvalidArgumentError if the caller is itself loading one of these."""
+        for load in LOADING.get():
+            if load.is_over or load.server != repr(self.client):
+                continue
+            for name in load.entries.intersection(entries):
+                raise InvalidArgumentError(f"{name}: its own loader asks the cache for it")
 
 
 def _deleted(queued: Sequence[Command[Any]]) -> list[str]:

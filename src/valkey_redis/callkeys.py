@@ -5,9 +5,9 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, Flag
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +41,11 @@ class CallKey:
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> str:
         """Return the key; raise TypeError, as the call would, for arguments that do not fit."""
-        text = encode_argument(self._bind(*args, **kwargs))
+        given = self._bind(*args, **kwargs)
+        try:
+            text = encode_argument(given)
+        except RecursionError:
+            raise InvalidArgumentError("an argument that holds itself, or is too deep") from None
         digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         return f"{self._prefix}:{digest}"
 
@@ -102,21 +106,30 @@ def encode_argument(value: Any) -> str:
     return f"{name}({len(body)}:{body})"
 
 
+def _base_repr(value: float | str | bytes) -> str:
+    """Return the repr that a subclass cannot change: a masked text must not meet another one."""
+    for base in (int, float, str):
+        if isinstance(value, base):
+            return base.__repr__(value)
+    return bytes.__repr__(value)
+
+
 def _body(value: Any) -> str:  # noqa: PLR0911 - one return for each kind of value
     match value:
         case type():
             return f"{value.__module__}.{value.__qualname__}"
         case Enum():
-            return value.name
+            # A combination of flags may have no name.
+            return repr(value.value) if isinstance(value, Flag) else value.name
         case BaseModel():
             return encode_argument(dict(value))
         case _ if is_dataclass(value):
             return encode_argument(
                 {field.name: getattr(value, field.name) for field in fields(value)}
             )
-        case bool() | int() | float() | str() | bytes():
-            return repr(value)
-        case Decimal() | UUID() | datetime() | date() | time() | timedelta():
+        case int() | float() | str() | bytes():
+            return _base_repr(value)
+        case Decimal() | UUID() | date() | time() | timedelta() if " at 0x" not in repr(value):
             return repr(value)
         case Mapping():
             return "".join(

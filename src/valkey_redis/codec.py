@@ -9,12 +9,7 @@ from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Any, Generic, Protocol, TypeVar, Union, get_args, get_origin
 
-from pydantic import (
-    PydanticUndefinedAnnotation,
-    PydanticUserError,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from valkey_redis.errors import CorruptValueError, InvalidArgumentError, SchemaVersionError
@@ -144,6 +139,8 @@ class PydanticCodec(Generic[T]):
             )
         except ValidationError as error:
             raise CorruptValueError(f"not a value of the codec's type{_where(error)}") from None
+        except PydanticUserError:
+            raise  # the model itself is wrong, not the value
         except Exception as error:  # noqa: BLE001 - a model's own validator may raise anything
             raise CorruptValueError(
                 f"not a value of the codec's type: {type(error).__name__} in a validator"
@@ -175,7 +172,7 @@ def codec_for(annotation: Any) -> Codec[Any]:
     """
     try:
         return JSON if _is_plain(annotation) else PydanticCodec(annotation)
-    except (PydanticUserError, PydanticUndefinedAnnotation, TypeError):  # TypeError: unhashable
+    except (PydanticUserError, TypeError):  # TypeError: not even a type
         return JSON
 
 

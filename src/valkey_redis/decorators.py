@@ -8,7 +8,7 @@ from valkey_redis.cache import AsyncCache, Cache, OnProgress, Warmed
 from valkey_redis.cached import AsyncBatchCached, AsyncCached, BatchCached, Cached, Tags
 from valkey_redis.callkeys import CallKey
 from valkey_redis.codec import Codec
-from valkey_redis.commands import Lifetime
+from valkey_redis.commands import Lifetime, milliseconds
 from valkey_redis.default import get_cache
 from valkey_redis.errors import InvalidArgumentError
 
@@ -35,6 +35,12 @@ class _Decorator:
         self._key_prefix, self._key_fn, self._ignore = key_prefix, key_fn, ignore
         if isinstance(ignore, str):
             raise InvalidArgumentError(f"ignore={ignore!r:.40}: takes a list of parameters' names")
+        for name in ("ttl", "negative_ttl", "stale_ttl"):
+            given = terms.get(name)
+            if given is not None and (given or name != "stale_ttl"):
+                milliseconds(name, given)
+        if isinstance(tags, str):
+            raise InvalidArgumentError(f"tags={tags!r:.60}: takes a list of texts, none empty")
         if key_fn is not None and (key_prefix is not None or ignore):
             raise InvalidArgumentError("key_fn: makes the whole key; not with key_prefix or ignore")
 
@@ -44,7 +50,11 @@ class _Decorator:
     def __call__(self, function: Callable[P, R]) -> Cached[P, R]: ...
     def __call__(self, function: Any) -> Any:
         inner = function.__func__ if isinstance(function, (classmethod, staticmethod)) else function
-        key = self._key_fn or CallKey(inner, name=self._key_prefix, ignore=self._ignore)
+        key: Callable[..., str]
+        if self._key_fn is not None:
+            key = _checked(self._key_fn)
+        else:
+            key = CallKey(inner, name=self._key_prefix, ignore=self._ignore)
         is_async = inspect.iscoroutinefunction(inner)
         if self._cache is not None and isinstance(self._cache, AsyncCache) is not is_async:
             raise InvalidArgumentError(
@@ -61,6 +71,16 @@ class _Decorator:
             binds_class=isinstance(function, classmethod),
         )
         return staticmethod(made) if isinstance(function, staticmethod) else made
+
+
+def _checked(key_fn: KeyFn) -> KeyFn:
+    def key(*args: Any, **kwargs: Any) -> str:
+        made: Any = key_fn(*args, **kwargs)
+        if not isinstance(made, str):
+            raise InvalidArgumentError(f"key_fn: must return a text, not {type(made).__name__}")
+        return made
+
+    return key
 
 
 def cached(
@@ -80,7 +100,7 @@ def cached(
     The key is the function's name (or `key_prefix`) and all arguments but those in `ignore`
     (say, `self`), or what `key_fn` returns for them. `tags` is a list, or a function of the
     arguments. What is not plain JSON is stored by the type in the return annotation, unless
-    `codec` says otherwise. Lifetimes as for `Cache`, whose own apply if none is given; `cache`
+    `codec` says otherwise, or the cache has a codec of its own. Lifetimes as for `Cache`, whose own apply if none is given; `cache`
     is the process's (or event loop's) default one. Put it above `@classmethod` and
     `@staticmethod`. Raises InvalidArgumentError, with the reason, for what it does not take.
     """

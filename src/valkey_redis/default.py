@@ -53,10 +53,11 @@ def get_async_client() -> AsyncValkeyClient:
 def get_cache() -> Cache:
     """Return the process's cache over the default client, made on the first call."""
     global _cache  # noqa: PLW0603 - this module's whole purpose
-    if _cache is None:
+    cache = _cache  # configure() may take it away at any moment
+    if cache is None:
         with _lock:
-            _cache = _cache or Cache(get_client())
-    return _cache
+            cache = _cache = _cache or Cache(get_client())
+    return cache
 
 
 def get_async_cache() -> AsyncCache:

@@ -15,8 +15,8 @@ from valkey_redis import clustering, sentinel
 from valkey_redis.address import Address
 from valkey_redis.config import ValkeyConfig
 from valkey_redis.errors import ConfigurationError
-from valkey_redis.pool import QuickLifoQueue
-from valkey_redis.retrying import AsyncRetrying, Retrying
+from valkey_redis.pool import AsyncQuick, PacksInC, QuickLifoQueue
+from valkey_redis.retrying import AsyncDirect, AsyncRetrying, Direct, Retrying
 
 
 class RawClient(Protocol):
@@ -91,7 +91,12 @@ class _Builder:
     def _standalone(self) -> object:
         host, port = self.address.hosts[0]
         kind = self.main.SSLConnection if self.address.tls else self.main.Connection
-        pool = self.main.BlockingConnectionPool(
+        pool_class = self.main.BlockingConnectionPool
+        if self.driver == "valkey" and self.face:
+            pool_class = type("QuickBlockingPool", (AsyncQuick, pool_class), {})
+            packer = self._module(".connection").LibvalkeyRespSerializer()
+            kind = type("QuickConnection", (PacksInC, kind), {"_packer": packer})
+        pool = pool_class(
             connection_class=kind,
             host=host,
             port=port,
@@ -179,8 +184,11 @@ class _Builder:
         elif self.address.topology == "sentinel":
             closing = sentinel.AsyncClosesSentinels if self.face else sentinel.ClosesSentinels
             bases = (closing, *bases)
+        if self.address.topology == "standalone":
+            bases = (AsyncDirect if self.face else Direct, *bases)
         bases = (AsyncRetrying if self.face else Retrying, *bases)
-        return type(name, bases, {"_retry": self._repeat(), "_driver": self.driver})
+        members = {"_retry": self._repeat(), "_names_command": self.driver == "valkey"}
+        return type(name, bases, members | {"_driver": self.driver})
 
     def _no_retry(self) -> Any:
         return self._module(f"{self.face}.retry").Retry(self._module(".backoff").NoBackoff(), 0)

@@ -26,7 +26,7 @@ class EncryptedCodec(Generic[T]):
             raise InvalidArgumentError("keys: takes a list of one key or more")
         try:
             self._fernet = fernet.MultiFernet([fernet.Fernet(key) for key in keys])
-        except ValueError:
+        except (ValueError, TypeError):
             # The key is not shown.
             raise InvalidArgumentError(
                 "keys: takes keys made by EncryptedCodec.new_key(), 32 bytes in URL-safe base64"

@@ -51,6 +51,7 @@ def fresh_payload(data: bytes | None, epoch: bytes | None, now: bytes) -> bytes 
         and data[:4] == b"vc1v"
         and data[61:77] == epoch
         and data[5:18] > now
+        and data[5:18].isdigit()
         and data[78:HEAD] == b"00000;"
     ):
         return data[HEAD:]
@@ -73,11 +74,18 @@ def read(codec: Codec[Any], data: bytes | None, epoch: bytes | None, now: float)
     try:
         fresh_for, cost = int(data[5:18]) - now, int(data[19:29]) / 1000
         start = HEAD + int(data[78:83])
-        tags = from_json(data[HEAD:start]) if start > HEAD else None
+        tags = _tags(data[HEAD:start]) if start > HEAD else None
         value = codec.decode(data[start:]) if kind == b"vc1v" else None
         return Found(head, value, fresh_for, cost, tags)
     except (ValueError, CorruptValueError):
         return Found(head, corrupt=True)
+
+
+def _tags(data: bytes) -> dict[str, str]:
+    tags: dict[str, str] = from_json(data)
+    if not isinstance(tags, dict) or not all(isinstance(item, str) for item in tags.values()):
+        raise ValueError
+    return tags
 
 
 def parcel(value: Any, terms: "Terms", dice: float, cost: int, tags: bytes) -> bytes:

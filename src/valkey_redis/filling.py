@@ -13,7 +13,7 @@ import math
 import random
 import secrets
 import time
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -32,6 +32,8 @@ SHORTEST_PAUSE = 0.005  # seconds
 # more than that, and 40 looks are enough for a load of ten seconds.
 PATIENCE = 0.2
 GRANTED, CHANGED = 0, -1
+# Of one lease, each after a third of it; a load that takes longer is given up by those who wait.
+RENEWALS = 12
 
 
 class Send(NamedTuple):
@@ -63,6 +65,7 @@ class Answer(NamedTuple):
     value: Any
     as_of: float
     is_loaded: bool = True
+    is_stored: bool = False
 
 
 TICKS = itertools.count()  # the order of events in this process
@@ -82,7 +85,7 @@ class Plan:
     dice: random.Random
 
     def first(self, name: str, terms: Terms) -> Command[Found]:
-        """Return the command that looks at one entry; for a tagged one, `look` must follow."""
+        """Return the command that looks at one entry; for a tagged one, `check` must follow."""
 
         def read(reply: list[bytes | None]) -> Found:
             return entry.read(terms.codec, reply[1], reply[0], time.time() * 1000)
@@ -93,8 +96,8 @@ class Plan:
         self, entries: Collection[str], terms: Terms
     ) -> Steps[tuple[dict[str, Any], dict[str, Found]]]:
         """Return the fresh values, and what else was found at the other entries."""
-        groups = list(self._groups(entries))
-        replies = yield Send(self._reads(groups, terms.tags))
+        groups = self.groups(entries)
+        replies = yield Send(self.reads(groups, terms.tags))
         if replies is None:
             return {}, {}
         values = {}
@@ -117,15 +120,16 @@ class Plan:
 
     def look(self, entries: Collection[str], terms: Terms) -> Steps[dict[str, Found] | None]:
         """Return what lies at the entries: one round trip, if `terms.tags` are all their tags."""
-        groups = list(self._groups(entries))
-        replies = yield Send(self._reads(groups, terms.tags))
+        groups = self.groups(entries)
+        replies = yield Send(self.reads(groups, terms.tags))
         if replies is None:
             return None
         return (yield from self._judge(groups, replies, terms, ()))
 
-    def _reads(
+    def reads(
         self, groups: list[tuple[str, list[str]]], tags: Collection[str]
     ) -> list[Command[Any]]:
+        """Return the commands that read the groups' epochs and entries, and the tags' versions."""
         reads = [Command(("MGET", epoch, *names), _same) for epoch, names in groups]
         return reads + [Command(("GET", self.keys.tag(tag)), _same) for tag in tags]
 
@@ -136,7 +140,7 @@ class Plan:
         terms: Terms,
         known: Collection[str],
     ) -> Steps[dict[str, Found]]:
-        """Return what the entries are worth, but for the known ones; ask for tags not asked for yet."""
+        """Return what the entries are worth, but for the known ones."""
         now = time.time() * 1000
         found = {
             name: entry.read(terms.codec, data, epoch, now)
@@ -145,11 +149,17 @@ class Plan:
             if name not in known
         }
         versions = dict(zip(terms.tags, replies[len(groups) :], strict=True))
+        return (yield from self.check(found, versions, terms))
+
+    def check(
+        self, found: dict[str, Found], versions: dict[str, bytes | None], terms: Terms
+    ) -> Steps[dict[str, Found]]:
+        """Return what was found, but for what is not valid; ask for the tags not asked for yet."""
         tags = {tag for item in found.values() for tag in item.tags or ()}
         unknown = list(tags - set(terms.tags))
         if unknown:
-            replies_of_tags = yield Send(self._reads([], unknown))
-            versions |= dict(zip(unknown, replies_of_tags or [None] * len(unknown), strict=True))
+            replies = yield Send(self.reads([], unknown))
+            versions |= dict(zip(unknown, replies or [None] * len(unknown), strict=True))
         for name, item in found.items():
             if item.corrupt and self.throw_on_corrupt:
                 raise CorruptValueError(f"{name}: not what the codec wrote")
@@ -214,9 +224,15 @@ class Plan:
         grants = yield from self._ask({name: found.head}, token, terms)
         if grants is None or grants[name][1] != GRANTED:
             return None
-        # A failed load keeps its lease: until it ends, nobody tries again.
-        led = {name: grants[name][0]}
-        return (yield from self._load_and_fill(led, token, terms, is_released=False))[name]
+        led, ends = {name: grants[name][0]}, time.time() * 1000 + found.fresh_for + terms.stale_ttl
+        try:
+            return (yield from self._load_and_fill(led, token, terms, is_released=False))[name]
+        except BaseException:
+            # A failed load keeps its lease: nobody tries again until it ends, or until the
+            # old value does, as nobody else is to wait for a load that is over.
+            length = max(0, min(self.lease, int(ends - time.time() * 1000)))
+            yield Send([self.renewal([name], token, length)])
+            raise
 
     def replace(self, name: str, terms: Terms) -> Steps[Answer]:
         """Write to the database (that is the load), then store what was written.
@@ -232,7 +248,7 @@ class Plan:
         except BaseException:
             yield Send(unlink([name]))  # it may have been written for all that
             raise
-        if answer.as_of == NEVER:
+        if not answer.is_stored:
             yield Send(unlink([name]))
         return answer
 
@@ -263,7 +279,7 @@ class Plan:
     ) -> Steps[dict[str, Answer]]:
         # Read before the load begins: a tag invalidated meanwhile has another version then.
         versions = yield from self._versions(terms)
-        begun = time.perf_counter()
+        began, begun = next(TICKS), time.perf_counter()
         try:
             values = yield Load(list(led), token)
             cost = (time.perf_counter() - begun) * 1e6 / max(len(values), 1)
@@ -273,14 +289,16 @@ class Plan:
             )
         except BaseException:
             if is_released:
-                yield Send([self.renewal(names, token, 0) for _, names in self._groups(led)])
+                yield Send([self.renewal(names, token, 0) for _, names in self.groups(led)])
             raise
         # Unloaded: the loader of many did not give these.
         missing = [name for name in led if name not in values]
         if missing:
-            yield Send([self.renewal(names, token, 0) for _, names in self._groups(missing)])
+            yield Send([self.renewal(names, token, 0) for _, names in self.groups(missing)])
+        if stored is None:  # and so nobody can say what was invalidated since the load began
+            return {name: Answer(value, began) for name, value in values.items()}
         return {
-            name: Answer(value, EVER if stored is None else as_of if stored[name] else NEVER)
+            name: Answer(value, as_of if stored[name] else NEVER, is_stored=stored[name])
             for name, value in values.items()
         }
 
@@ -290,7 +308,7 @@ class Plan:
         """Ask for leases; return {entry: (epoch, grant)}."""
         script = scripts.load("lease")
         fixed = (token, self.lease, secrets.token_hex(8), self._longest(terms))
-        groups = list(self._groups(heads))
+        groups = self.groups(heads)
         replies = yield Send(
             [
                 commands.call(script, (epoch, *names), (*fixed, *(heads[n] for n in names)), _same)
@@ -316,7 +334,7 @@ class Plan:
         versions: Mapping[str, str],
     ) -> Steps[dict[str, bool] | None]:
         script = scripts.load("fill")
-        groups = list(self._groups(values))
+        groups = self.groups(values)
         tags = to_json(versions) if versions else b""
         queued = []
         for place, names in groups:
@@ -327,12 +345,16 @@ class Plan:
             )
             args = (token, epoch, self._longest(terms), *parcels)
             queued.append(commands.call(script, (place, *names), args, _same))
-        replies = yield Send(queued)
+        # A tag that was invalidated meanwhile took no lease away: what was stored is not
+        # valid, and nobody who came since then may share it.
+        checked = versions if token else {}
+        replies = yield Send(queued + self.reads([], checked))
         if replies is None:
             return None
+        is_valid = replies[len(groups) :] == [version.encode() for version in checked.values()]
         return {
-            name: bool(stored)
-            for reply, (_, names) in zip(replies, groups, strict=True)
+            name: bool(stored) and is_valid
+            for reply, (_, names) in zip(replies, groups, strict=False)
             for name, stored in zip(names, reply, strict=True)
         }
 
@@ -365,19 +387,23 @@ class Plan:
 
     def renewals(self, entries: Collection[str], token: str) -> list[Command[int]]:
         """Prolong leases by their full length."""
-        return [self.renewal(names, token, self.lease) for _, names in self._groups(entries)]
+        return [self.renewal(names, token, self.lease) for _, names in self.groups(entries)]
 
     def _longest(self, terms: Terms) -> int:
-        return max(terms.ttl, terms.negative_ttl) + terms.stale_ttl + self.lease
+        # The load comes first, which may take as long as its lease is renewed.
+        loading = (RENEWALS // 3 + 1) * self.lease
+        return max(terms.ttl, terms.negative_ttl) + terms.stale_ttl + loading
 
-    def _groups(self, entries: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    def groups(self, entries: Iterable[str]) -> list[tuple[str, list[str]]]:
         """Split the entries into what one command may touch: one epoch, one slot, not too many."""
         by_epoch: dict[str, list[str]] = {}
         for name in entries:
             by_epoch.setdefault(self.keys.epoch(name), []).append(name)
-        for epoch, names in by_epoch.items():
-            for i in range(0, len(names), CHUNK):
-                yield epoch, names[i : i + CHUNK]
+        return [
+            (epoch, names[i : i + CHUNK])
+            for epoch, names in by_epoch.items()
+            for i in range(0, len(names), CHUNK)
+        ]
 
 
 def unlink(keys: Iterable[str]) -> list[Command[int]]:

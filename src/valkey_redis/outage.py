@@ -5,15 +5,18 @@ instead of paying a timeout too. A probe goes out every PROBE_PAUSE seconds in t
 What could not be invalidated meanwhile is owed, and delivered before the way is open again.
 """
 
+import itertools
 import logging
 import threading
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Mapping
 
 from valkey_redis.errors import ValkeyRedisError
 
 _log = logging.getLogger("valkey_redis.cache")
 PROBE_PAUSE = 0.5  # seconds
 MOST_OWED = 10_000  # keys; beyond that, everything is invalidated
+SILENCE = 60.0  # seconds until a warning of one kind is given again
 
 
 class Outage:
@@ -23,8 +26,18 @@ class Outage:
         self.is_on = False
         self.probed_key = ""  # whose command failed: in a cluster, it leads to the right node
         self._everything = everything
-        self._owed: set[str] = set()
+        self._owed: dict[str, int] = {}  # and when, as a number that grows
+        self._debts = itertools.count()
         self._lock = threading.Lock()
+        self._silent_until: dict[type[ValkeyRedisError], float] = {}
+
+    def warn(self, text: str, error: ValkeyRedisError) -> None:
+        """Log a warning; one of the same kind soon after is no news, and would fill the log."""
+        now = time.monotonic()
+        is_news = now >= self._silent_until.get(type(error), now)
+        if is_news:
+            self._silent_until[type(error)] = now + SILENCE
+        _log.log(logging.WARNING if is_news else logging.DEBUG, text, error)
 
     def begin(self, key: str, error: ValkeyRedisError, owed: Collection[str] = ()) -> bool:
         """Do without the server from now on; return whether that is news, and probes must begin."""
@@ -33,7 +46,7 @@ class Outage:
             was_on, self.is_on = self.is_on, True
             if not was_on:
                 self.probed_key = key
-                _log.warning("caching is off until the server is back: %s", error)
+                self.warn("caching is off until the server is back: %s", error)
             return not was_on
 
     def owe(self, keys: Collection[str]) -> bool:
@@ -44,19 +57,26 @@ class Outage:
             return self.is_on
 
     def _owe(self, keys: Collection[str]) -> None:
-        self._owed.update(keys)
+        debt = next(self._debts)
+        self._owed.update(dict.fromkeys(keys, debt))
         if len(self._owed) > MOST_OWED:
-            self._owed = set(self._everything)
+            self._owed = dict.fromkeys(self._everything, debt)
 
-    def owed(self) -> list[str]:
-        """Return the keys to delete."""
+    def owed(self) -> dict[str, int]:
+        """Return the keys to delete, and when each came to be owed."""
         with self._lock:
-            return list(self._owed)
+            return dict(self._owed)
 
-    def end(self, deleted: Collection[str]) -> bool:
-        """Strike out what was deleted; return whether nothing is owed: the way is open then."""
+    def end(self, deleted: Mapping[str, int]) -> bool:
+        """Strike out what was deleted; return whether nothing is owed: the way is open then.
+
+        A key that came to be owed anew while it was deleted stays owed: another process
+        may have stored its older value in between.
+        """
         with self._lock:
-            self._owed.difference_update(deleted)
+            for key, debt in deleted.items():
+                if self._owed.get(key) == debt:
+                    del self._owed[key]
             self.is_on = bool(self._owed)
             if not self.is_on:
                 _log.info("caching is on again")

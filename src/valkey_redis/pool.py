@@ -1,7 +1,7 @@
-"""A quicker queue for the drivers' blocking pools."""
+"""What makes the drivers' blocking pools quicker: where nobody waits, nothing needs a lock."""
 
 from queue import Full, SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 
 class QuickLifoQueue:
@@ -31,3 +31,46 @@ class QuickLifoQueue:
     def full(self) -> bool:
         """Return whether no more fit."""
         return len(self.queue) >= self.maxsize
+
+
+class AsyncQuick:
+    """Mixin over valkey-py's asyncio blocking pool: no lock and no timer while connections are free."""
+
+    _queueing = 0
+
+    async def get_connection(self, *args: Any, **options: Any) -> Any:
+        """Return a connection, waiting for one if there is none, behind those who wait already."""
+        pool = cast("Any", self)
+        if self._queueing or not pool.can_get_connection():
+            self._queueing += 1
+            try:
+                return await cast("Any", super()).get_connection(*args, **options)
+            finally:
+                self._queueing -= 1
+        connection = pool.get_available_connection()
+        try:
+            await pool.ensure_connection(connection)
+        except BaseException:
+            await self.release(connection)
+            raise
+        return connection
+
+    async def release(self, connection: Any) -> None:
+        """Give a connection back, and wake who waits for one."""
+        if self._queueing:
+            await cast("Any", super()).release(connection)
+            return
+        pool = cast("Any", self)
+        pool._in_use_connections.remove(connection)  # noqa: SLF001 - as the pool itself
+        pool._available_connections.append(connection)  # noqa: SLF001 - as above
+
+
+class PacksInC:
+    """Mixin over valkey-py's asyncio connection, which packs commands in Python; the sync one does not."""
+
+    _packer: Any
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        """Return the command as the protocol writes it."""
+        packed: list[bytes] = self._packer.pack(*args)
+        return packed

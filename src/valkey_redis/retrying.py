@@ -63,7 +63,8 @@ class Retrying:
 
     def execute_once(self, *args: Any) -> Any:
         """Send the command, and never again."""
-        return cast("Any", super()).execute_command(*args)
+        base = cast("Any", super())
+        return getattr(base, "execute_once", base.execute_command)(*args)
 
 
 class AsyncRetrying:
@@ -81,4 +82,52 @@ class AsyncRetrying:
 
     async def execute_once(self, *args: Any) -> Any:
         """Send the command, and never again."""
-        return await cast("Any", super()).execute_command(*args)
+        base = cast("Any", super())
+        return await getattr(base, "execute_once", base.execute_command)(*args)
+
+
+class Direct:
+    """Mixin over a standalone client class: a command sent once needs none of the driver's layers."""
+
+    connection_pool: Any
+    _names_command: bool  # whether the driver's pool wants to know the command
+
+    def execute_once(self, *args: Any) -> Any:
+        """Send the command, and never again; the reply is as it came."""
+        connection = self.connection_pool.get_connection(*args[: self._names_command])
+        try:
+            connection.send_command(*args)
+            return connection.read_response()
+        except BaseException as error:
+            if not is_reply(error):
+                connection.disconnect()  # its reply may still come, and be another's
+            raise
+        finally:
+            self.connection_pool.release(connection)
+
+
+class AsyncDirect:
+    """The asyncio face of `Direct`."""
+
+    connection_pool: Any
+    _names_command: bool
+
+    async def execute_once(self, *args: Any) -> Any:
+        """Send the command, and never again; the reply is as it came."""
+        connection = await self.connection_pool.get_connection(*args[: self._names_command])
+        try:
+            await connection.send_command(*args)
+            return await connection.read_response()
+        except BaseException as error:
+            if not is_reply(error):
+                await connection.disconnect(
+                    nowait=True
+                )  # its reply may still come, and be another's
+            raise
+        finally:
+            await self.connection_pool.release(connection)
+
+
+def is_reply(error: BaseException) -> bool:
+    """Return whether the error is what the server answered: the connection is as good as before."""
+    return any(cls.__name__ == "ResponseError" for cls in type(error).__mro__)

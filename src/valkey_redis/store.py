@@ -7,7 +7,7 @@ from valkey_redis import commands, scripts
 from valkey_redis.client import AsyncValkeyClient, ValkeyClient
 from valkey_redis.codec import Codec, PydanticCodec
 from valkey_redis.commands import Command, Lifetime, milliseconds
-from valkey_redis.errors import CorruptValueError
+from valkey_redis.errors import CorruptValueError, InvalidArgumentError
 from valkey_redis.keys import Keys
 
 T = TypeVar("T")
@@ -32,6 +32,11 @@ class _Store(Generic[T, C]):
         codec: Codec[T] | None = None,
     ) -> None:
         milliseconds("default_ttl", default_ttl)
+        if codec is not None and (schema_version != 1 or migrations):
+            raise InvalidArgumentError(
+                "codec: has its own schema_version and migrations, say "
+                "EncryptedCodec(keys, PydanticCodec(Model, schema_version=2))"
+            )
         self.client: C = client
         self._codec: Codec[T] = codec or PydanticCodec(
             model, schema_version=schema_version, migrations=migrations
@@ -46,12 +51,13 @@ class _Store(Generic[T, C]):
         return self._keys.key(id_)
 
     def _set(self, id_: Id, value: T, ttl: Lifetime | None) -> Command[None]:
-        return commands.set_(
-            self._codec, self.key(id_), value, self._default_ttl if ttl is None else ttl
-        )
+        lifetime = self._default_ttl if ttl is None else ttl
+        milliseconds("ttl", lifetime)
+        return commands.set_(self._codec, self.key(id_), value, lifetime)
 
     def _get(self, id_: Id) -> Command[bytes | None]:
-        return Command(("GET", self.key(id_)), _same)
+        # MGET counts a list or hash as missing, where GET would fail for all ids.
+        return Command(("MGET", self.key(id_)), _first)
 
     def _read(
         self, ids: Iterable[Id], stored: Iterable[bytes | None]
@@ -80,7 +86,7 @@ class ModelStore(_Store[T, ValkeyClient]):
     `model` is a pydantic model or any type that pydantic's TypeAdapter takes. A value that is
     corrupt or of another schema version counts as missing and is deleted (unless
     `delete_corrupt` is False), or raises CorruptValueError with `throw_on_parse`; nothing is
-    deleted then. `migrations[n]` turns plain JSON of version n into that of n + 1. `codec`
+    deleted then. A key of another type (a list, say) counts as missing. `migrations[n]` turns plain JSON of version n into that of n + 1. `codec`
     replaces the schema's, say by an encrypted one. Lifetimes are seconds or timedeltas.
     Methods raise as the client's do.
     """
@@ -169,5 +175,5 @@ class AsyncModelStore(_Store[T, AsyncValkeyClient]):
         return await self.client.ttl(self.key(id_))
 
 
-def _same(reply: Any) -> Any:
-    return reply
+def _first(reply: Any) -> Any:
+    return reply[0]

@@ -63,6 +63,8 @@ class _Queue(Generic[C]):
         self._batch_size = batch_size
         self._idle = milliseconds("idle", idle)
         self._codec = codec
+        # Where to look on for what was left: there may be more than one look passes over.
+        self._cursor: Any = "0-0"
 
     def _put(self, key: str, value: Any) -> Command[str]:
         words: tuple[Any, ...] = (
@@ -86,11 +88,16 @@ class _Queue(Generic[C]):
             self._group,
             self._me,
             self._idle,
-            "0-0",
+            self._cursor,
         )
-        return Command((*words, "COUNT", self._batch_size), lambda reply: self._read(reply[1]))
 
-    def _next(self) -> Command[list[Write]]:
+        def read(reply: Any) -> list[Write]:
+            self._cursor = reply[0]
+            return self._read(reply[1])
+
+        return Command((*words, "COUNT", self._batch_size), read)
+
+    def _next(self) -> Command[list[Write] | None]:
         words: tuple[Any, ...] = (
             "XREADGROUP",
             "GROUP",
@@ -101,7 +108,7 @@ class _Queue(Generic[C]):
         )
         return Command(
             (*words, "STREAMS", self._stream, ">"),
-            lambda reply: self._read(reply[0][1]) if reply else [],
+            lambda reply: self._read(reply[0][1]) if reply else None,
         )
 
     def _acknowledge(self, writes: list[Write]) -> list[Command[int]]:
@@ -118,10 +125,12 @@ class _Queue(Generic[C]):
     def _read(self, entries: Any) -> list[Write]:
         writes = []
         for id_, fields in entries:
+            if id_ is None:  # deleted, as Redis 6 says it
+                continue
             try:
                 value = self._codec.decode(fields[b"value"])
                 writes.append(Write(id_.decode(), fields[b"key"].decode(), value))
-            except (CorruptValueError, KeyError):
+            except (CorruptValueError, KeyError, UnicodeDecodeError):
                 # It stays pending, for somebody to look at; the others go on.
                 _log.exception("%s in %s: not a write of ours", id_, self._stream)
         return writes
@@ -147,8 +156,10 @@ class WriteBehind(_Queue[ValkeyClient]):
         """
         try:
             batch = self._take()
-        except CommandError:  # no such group yet
-            self.client.send(self._create())
+        except CommandError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            self._make_group()
             batch = self._take()
         if batch:
             write(batch)
@@ -160,7 +171,17 @@ class WriteBehind(_Queue[ValkeyClient]):
         return self.client.send(self._length())
 
     def _take(self) -> list[Write]:
-        return self.client.send(self._claim()) or self.client.send(self._next())
+        batch: list[Write] | None = self.client.send(self._claim())
+        while batch == []:  # nothing was left, or nothing but foreign entries
+            batch = self.client.send(self._next())
+        return batch or []
+
+    def _make_group(self) -> None:
+        try:
+            self.client.send(self._create())
+        except CommandError as error:
+            if "BUSYGROUP" not in str(error):  # another writer was quicker
+                raise
 
 
 class AsyncWriteBehind(_Queue[AsyncValkeyClient]):
@@ -177,8 +198,10 @@ class AsyncWriteBehind(_Queue[AsyncValkeyClient]):
         """
         try:
             batch = await self._take()
-        except CommandError:  # no such group yet
-            await self.client.send(self._create())
+        except CommandError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            await self._make_group()
             batch = await self._take()
         if batch:
             await write(batch)
@@ -190,7 +213,17 @@ class AsyncWriteBehind(_Queue[AsyncValkeyClient]):
         return await self.client.send(self._length())
 
     async def _take(self) -> list[Write]:
-        return await self.client.send(self._claim()) or await self.client.send(self._next())
+        batch: list[Write] | None = await self.client.send(self._claim())
+        while batch == []:  # nothing was left, or nothing but foreign entries
+            batch = await self.client.send(self._next())
+        return batch or []
+
+    async def _make_group(self) -> None:
+        try:
+            await self.client.send(self._create())
+        except CommandError as error:
+            if "BUSYGROUP" not in str(error):  # another writer was quicker
+                raise
 
 
 def _same(reply: Any) -> Any:

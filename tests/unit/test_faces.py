@@ -2,7 +2,11 @@
 
 import asyncio
 import inspect
+import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -19,10 +23,12 @@ from valkey_redis import (
     ValkeyConfig,
     WriteBehind,
     configure,
+    get_async_cache,
     get_async_client,
+    get_cache,
     get_client,
 )
-from valkey_redis.cached import AsyncCached, Cached
+from valkey_redis.cached import AsyncBatchCached, AsyncCached, BatchCached, Cached
 from valkey_redis.pipeline import AsyncPipeline, Pipeline
 from valkey_redis.pubsub import AsyncPubSub, PubSub
 
@@ -34,6 +40,7 @@ PAIRS = [
     (ModelStore, AsyncModelStore),
     (WriteBehind, AsyncWriteBehind),
     (Cached, AsyncCached),
+    (BatchCached, AsyncBatchCached),
 ]
 # Python's own names for the same thing.
 DUNDERS = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"}
@@ -46,13 +53,13 @@ def _surface(face: type) -> dict[str, Any]:
     for owner in reversed(face.__mro__[:-1]):
         for given, member in vars(owner).items():
             name = DUNDERS.get(given, given)
-            member = getattr(member, "__func__", getattr(member, "fget", member))
+            function = getattr(member, "__func__", getattr(member, "fget", member))
             if name in OWN or not name.startswith("_"):
                 parameters = [
                     (item.name, item.kind, item.default)
-                    for item in inspect.signature(member).parameters.values()
+                    for item in inspect.signature(function).parameters.values()
                 ]
-                found[name] = parameters, inspect.getdoc(member) if given == name else None
+                found[name] = parameters, inspect.getdoc(function) if given == name else None
     if "__init__" in found:
         found["__init__"] = found["__init__"][0], None
     return found
@@ -149,3 +156,76 @@ async def test_the_default_clients_work(server: Any) -> None:
         client.set("k", 1)
     async with get_async_client() as client_:
         assert await client_.get("k") == 1
+
+
+# The default caches ----------------------------------------------------------------------------
+
+
+def test_there_is_one_default_cache() -> None:
+    """It is made on the first call, over the default client, and again after configure()."""
+    before = get_cache()
+    assert before is get_cache()
+    assert before.client is get_client()
+    configure(ValkeyConfig(port=7001))
+    assert get_cache() is not before
+    assert repr(get_cache()) == "Cache(ValkeyClient(valkey://127.0.0.1:7001), namespace='app')"
+
+
+async def test_a_loop_has_one_async_cache_of_its_own() -> None:
+    """Another loop gets another; configure() replaces it."""
+
+    async def mine() -> AsyncCache:
+        return get_async_cache()
+
+    here = get_async_cache()
+    assert here is get_async_cache()
+    assert here.client is get_async_client()
+    assert await asyncio.to_thread(lambda: asyncio.run(mine())) is not here
+    configure(ValkeyConfig(port=7001))
+    assert get_async_cache() is not here
+
+
+def test_without_a_loop_there_is_no_async_cache() -> None:
+    """The mistake is said at once."""
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        get_async_cache()
+
+
+def test_all_threads_have_one_default_cache() -> None:
+    """However many ask for it first at the same time: two would load one key twice."""
+    ready = threading.Barrier(8)
+
+    def ask(_: int) -> Cache:
+        ready.wait()
+        return get_cache()
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            configure()
+            assert len(set(map(id, pool.map(ask, range(8))))) == 1
+
+
+def test_a_cache_is_given_while_the_settings_change() -> None:
+    """Never None, wherever in the call a configure() of another thread comes in between."""
+    before = sys.gettrace()
+    for step in range(1, 20):
+        get_cache()
+        passed = 0
+
+        def trace(frame: FrameType, event: str, _: Any, step: int = step) -> Any:
+            nonlocal passed
+            if frame.f_code is not get_cache.__code__:
+                return None
+            frame.f_trace_opcodes = True
+            passed += event == "opcode"
+            if event == "opcode" and passed == step:
+                configure()
+            return trace
+
+        sys.settrace(trace)
+        try:
+            made = get_cache()
+        finally:
+            sys.settrace(before)
+        assert type(made) is Cache
+    assert 2 < passed < 20  # it ran to its end without a change, too

@@ -1,0 +1,345 @@
+"""What callers of the cache see when a real server dies, hangs, is full or refuses them."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import valkey
+from tests.support.backends import Kind, every_kind
+from tests.support.cachefaces import AwaitedCache, Source, cache_of
+from tests.support.outages import record, verbs
+from tests.support.waiting import auntil, until
+
+from valkey_redis import AuthenticationError, ServerUnavailableError
+from valkey_redis.embedded import EmbeddedServer
+from valkey_redis.outage import MOST_OWED, SILENCE, Outage
+from workshop.clock import virtual_time
+from workshop.recorder import Recorder
+
+TIMEOUT = 0.2  # seconds, of the client
+SHORT = {"timeout": TIMEOUT, "connect_timeout": TIMEOUT}
+BOUND = 10.0  # seconds: generous
+
+
+@pytest.fixture
+def own(request: pytest.FixtureRequest) -> Iterator[EmbeddedServer]:
+    """Return a server that the test may kill."""
+    request.getfixturevalue("server")  # decides on the platform, and fails first if it must
+    with EmbeddedServer() as started:
+        yield started
+
+
+class Scene:
+    """A cache whose commands are recorded, and another process's cache beside it."""
+
+    def __init__(self, cache: AwaitedCache, other: AwaitedCache, recorder: Recorder) -> None:
+        self.cache, self.other, self.recorder = cache, other, recorder
+
+    async def recover(self) -> None:
+        """Wait until the server is asked again."""
+
+        async def is_open() -> bool:
+            return not self.cache.own._outage.is_on
+
+        await auntil(is_open, "the cache uses the server again")
+
+
+@pytest_asyncio.fixture
+async def scene(kind: Kind, own: EmbeddedServer) -> AsyncIterator[Scene]:
+    """Return a scene on the test's own server."""
+    async with kind.client(own.url, **SHORT) as client, kind.client(own.url, **SHORT) as theirs:
+        recorder = record(client)
+        made = Scene(cache_of(client, beta=0), cache_of(theirs, beta=0), recorder)
+        yield made
+        await made.cache.close()
+        await made.other.close()
+
+
+async def every_call(cache: AwaitedCache) -> list[Any]:
+    """Make each kind of call once; return the answers."""
+    return [
+        await cache.get("k", "default"),
+        await cache.get_many(["k", "l"]),
+        await cache.exists("k"),
+        await cache.get_or_set("k", lambda: "loaded"),
+        await cache.get_or_set("t", lambda: "loaded", tags=["tag"]),
+        await cache.get_or_set_many(["k", "l"], lambda keys: dict.fromkeys(keys, "loaded")),
+        await cache.refresh("k", lambda: "loaded"),
+        await cache.write_through("k", lambda: "written"),
+        (await cache.warm(["k"], lambda keys: dict.fromkeys(keys, "loaded"))).warm,
+        await cache.set("k", 1),
+        await cache.set_many({"k": 1, "l": 2}, tags=["tag"]),
+        await cache.invalidate("k", "l"),
+        await cache.delete("k"),
+        await cache.invalidate_tags("tag"),
+        await cache.flush_namespace(),
+    ]
+
+
+BOTH = {"k": "loaded", "l": "loaded"}
+AWAY = [
+    *("default", {}, False, "loaded", "loaded", BOTH, "loaded", "written", ["k"]),
+    *([False] * 6),
+]
+
+
+@every_kind
+@pytest.mark.parametrize("how", ["kill", "pause"])
+async def test_every_method_works_without_a_server(scene: Scene, own: Any, how: str) -> None:
+    """Reads miss, loads go on, and what cannot be told is said: nothing is raised."""
+    await scene.cache.set("k", "stored")
+    getattr(own, how)()
+    begun = time.monotonic()
+    for _ in range(3):
+        assert await every_call(scene.cache) == AWAY
+    assert time.monotonic() - begun < BOUND
+
+
+@every_kind
+async def test_after_one_failure_nobody_asks_a_hung_server(
+    scene: Scene, own: EmbeddedServer
+) -> None:
+    """One caller pays for one command; the next hundreds send nothing at all."""
+    await scene.cache.get("k")
+    own.pause()
+    scene.recorder.clear()
+    for _ in range(20):
+        await every_call(scene.cache)
+    assert verbs(scene.recorder) == ["MGET"]
+    own.resume()
+    await scene.recover()
+
+
+@every_kind
+@pytest.mark.parametrize("how", ["kill", "pause"])
+async def test_a_server_that_is_back_is_used_again(scene: Scene, own: Any, how: str) -> None:
+    """By itself: values are stored and found, and loaded no more."""
+    getattr(own, how)()
+    assert await scene.cache.get("k") is None
+    own.start() if how == "kill" else own.resume()
+    await scene.recover()
+    source = Source("loaded")
+    for _ in range(2):
+        assert await scene.cache.get_or_set("k", source) == "loaded"
+    assert (source.loads, await scene.cache.set("k", 2)) == (1, True)
+
+
+# What is owed ----------------------------------------------------------------------------
+
+
+@every_kind
+async def test_what_was_invalidated_during_a_hang_is_never_read_again(
+    scene: Scene, own: EmbeddedServer
+) -> None:
+    """The first command after the hang deletes it, however it was invalidated or replaced."""
+    cache = scene.cache
+    names = ["invalidate", "delete", "set", "set_many", "write_through", "tags"]
+    for name in names:
+        await scene.other.set(name, "old", tags=["tag"] if name == "tags" else [])
+    await cache.get("other")  # connects
+    own.pause()
+    scene.recorder.clear()
+    assert await cache.invalidate("invalidate") is False
+    assert await cache.delete("delete") is False
+    assert await cache.set("set", "new") is False
+    assert await cache.set_many({"set_many": "new"}) is False
+    assert await cache.write_through("write_through", lambda: "new") == "new"
+    assert await cache.invalidate_tags("tag") is False
+    seen = [await cache.get(name) for name in names]
+    own.resume()
+
+    async def found() -> bool:
+        seen.extend([await cache.get_or_set(name, lambda: "new") for name in names])
+        return await cache.get_many(names) == dict.fromkeys(names, "new")
+
+    await auntil(found, "the new values are stored")
+    assert set(seen) == {None, "new"}
+    sent = verbs(scene.recorder)
+    assert sent[: sent.index("MGET")] == ["UNLINK"] * (1 + len(names))
+    assert await scene.other.get_many(names) == dict.fromkeys(names, "new")
+
+
+@every_kind
+async def test_a_flush_during_a_hang_is_delivered(scene: Scene, own: EmbeddedServer) -> None:
+    """Every value is invalid, also those that nobody named."""
+    await scene.other.set_many({str(i): i for i in range(300)})
+    own.pause()
+    assert await scene.cache.flush_namespace() is False
+    own.resume()
+    await scene.recover()
+    assert await scene.cache.get_many([str(i) for i in range(300)]) == {}
+
+
+@every_kind
+@pytest.mark.parametrize("more", [0, 1])
+async def test_too_much_that_is_owed_invalidates_everything(
+    scene: Scene, own: EmbeddedServer, more: int
+) -> None:
+    """Up to the bound each key is deleted, and no other; beyond it, all values are."""
+    await scene.other.set_many({"0": "old", "other": "kept"})
+    own.pause()
+    assert await scene.cache.get("other") is None
+    half = (MOST_OWED + more) // 2
+    await scene.cache.invalidate(*map(str, range(half)))
+    await scene.cache.invalidate(*map(str, range(half, MOST_OWED + more)))
+    own.resume()
+    await scene.recover()
+    kept = {} if more else {"other": "kept"}
+    assert await scene.cache.get_many(["0", "other"]) == kept
+
+
+@every_kind
+async def test_a_load_that_began_before_the_outage_stores_nothing_after_it(
+    scene: Scene, own: EmbeddedServer
+) -> None:
+    """The row changed and was invalidated while there was no server: the old value is not stored."""
+
+    def load() -> str:
+        own.pause()
+        assert own.is_running
+        return "old"
+
+    assert await scene.cache.get_or_set("k", load) == "old"
+    assert await scene.cache.invalidate("k") is False
+    own.resume()
+    await scene.recover()
+    assert await scene.cache.get("k") is None
+    assert await scene.other.get("k") is None
+
+
+# Refusals --------------------------------------------------------------------------------
+
+
+def _warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@every_kind
+async def test_a_full_server_only_means_that_nothing_is_stored(
+    scene: Scene, own: EmbeddedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Values are returned, nothing is raised, what is there is read, invalidations work."""
+    await scene.cache.set_many({"a": 1, "b": 2, "c": 3, "d": 4})
+    with valkey.Valkey(port=own.port) as node:
+        node.config_set("maxmemory", 1)
+        for _ in range(3):
+            assert await scene.cache.get_or_set("new", lambda: "loaded") == "loaded"
+        assert await scene.cache.get_or_set_many(["x"], lambda _: {"x": 1}) == {"x": 1}
+        assert await scene.cache.write_through("c", lambda: "written") == "written"
+        assert await scene.cache.set("b", "newer") is False
+        assert await scene.cache.invalidate("d") is True
+        # Neither the replaced nor the invalidated values are there any more.
+        assert await scene.cache.get_many(["a", "b", "c", "d", "new"]) == {"a": 1}
+        assert len(_warnings(caplog)) == 1
+        node.config_set("maxmemory", 0)
+    assert await scene.cache.set("b", "newer") is True
+    assert await scene.cache.get("b") == "newer"
+
+
+@every_kind
+async def test_a_wrong_password_is_logged_once_and_nothing_else(
+    kind: Kind, own: EmbeddedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Loads go on; the warning names the server and no secret; the right password is used at once."""
+    with valkey.Valkey(port=own.port) as node:
+        node.config_set("requirepass", "right-hunter2")
+        async with kind.client(own.url, **SHORT, password="wrong-hunter2") as client:
+            cache = cache_of(client)
+            for _ in range(3):
+                assert await every_call(cache) == AWAY
+            (warning,) = _warnings(caplog)
+            assert f"127.0.0.1:{own.port}" in warning
+            assert "hunter2" not in caplog.text
+            node.config_set("requirepass", "wrong-hunter2")
+
+            async def stores() -> bool:
+                return await cache.set("k", 1) is True
+
+            await auntil(stores, "the password is right now")
+            await cache.close()
+
+
+@every_kind
+async def test_a_user_who_may_not_store_is_logged_once(
+    kind: Kind, own: EmbeddedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """NOPERM for the scripts only: the probes succeed, and yet it is said once and nothing raised."""
+    with valkey.Valkey(port=own.port) as node:
+        rights = ["reset", "on", ">hunter2", "~*", "+@read", "+unlink", "+@connection"]
+        node.execute_command("ACL", "SETUSER", "reader", *rights)
+    async with kind.client(own.url, **SHORT, username="reader", password="hunter2") as client:
+        recorder = record(client)
+        cache = cache_of(client)
+
+        async def probed_twice() -> bool:
+            assert await cache.get_or_set("k", lambda: "loaded") == "loaded"
+            return sum(entry.words[0] == "EXISTS" for entry in recorder.sent) >= 2
+
+        await auntil(probed_twice, "two outages of which each was none")
+        assert len(_warnings(caplog)) == 1
+        assert "hunter2" not in caplog.text
+        await cache.close()
+
+
+# A cache that is closed --------------------------------------------------------------------
+
+
+@every_kind
+async def test_a_closed_cache_leaves_no_probe_behind(kind: Kind, own: EmbeddedServer) -> None:
+    """Neither a thread nor a task goes on asking."""
+    async with kind.client(own.url, **SHORT) as client:
+        cache = cache_of(client)
+        own.kill()
+        await cache.get("k")
+        assert _probes() == 1
+        await cache.close()
+        until(lambda: not _probes(), "nobody asks any more")
+
+
+def _probes() -> int:
+    threads = [thread.name for thread in threading.enumerate()]
+    tasks = [task.get_coro() for task in asyncio.all_tasks()]
+    named = [getattr(work, "__name__", "") for work in tasks]
+    return threads.count("valkey_redis probe") + named.count("_probe")
+
+
+# The decisions -----------------------------------------------------------------------------
+
+
+def test_what_comes_to_be_owed_anew_while_it_is_deleted_stays_owed() -> None:
+    """Another process may have stored its old value after that deletion."""
+    outage = Outage(["everything"])
+    outage.begin("a", ServerUnavailableError("away"), ["a", "b"])
+    delivered = outage.owed()
+    assert outage.owe(["b"]) is True
+    assert outage.end(delivered) is False
+    assert (list(outage.owed()), outage.is_on) == (["b"], True)
+    assert outage.end(outage.owed()) is True
+    assert (outage.owed(), outage.is_on, outage.owe(["c"])) == ({}, False, False)
+
+
+def test_only_the_first_failure_begins_an_outage() -> None:
+    """Whoever fails then is told so, that one probe goes out; what he owes is remembered."""
+    outage = Outage(["everything"])
+    error = ServerUnavailableError("away")
+    assert [outage.begin(key, error, [key]) for key in "abc"] == [True, False, False]
+    assert (outage.probed_key, sorted(outage.owed())) == ("a", ["a", "b", "c"])
+
+
+def test_a_warning_is_given_once_a_minute_for_each_kind(caplog: pytest.LogCaptureFixture) -> None:
+    """A refusal of each call would fill the log; another kind of error is news."""
+    outage = Outage([])
+    with virtual_time() as clock:
+        for _ in range(3):
+            outage.warn("%s", ServerUnavailableError("away"))
+        outage.warn("%s", AuthenticationError("refused"))
+        clock.advance(SILENCE - 1)
+        outage.warn("%s", ServerUnavailableError("away"))
+        clock.advance(1)
+        outage.warn("%s", ServerUnavailableError("away again"))
+    assert _warnings(caplog) == ["away", "refused", "away again"]
