@@ -11,7 +11,7 @@ import pytest
 
 from workshop.manifest import ROOT, exercises
 
-PAGES = sorted((ROOT / "docs").glob("[0-9]_*.md"))
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 WITH_PAGE = [entry for entry in exercises().values() if entry.page]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

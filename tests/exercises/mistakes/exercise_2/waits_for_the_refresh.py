@@ -1,0 +1,25 @@
+def get_or_refresh(client, key, load, fresh, stale, lease):
+    token = uuid.uuid4().hex
+    until = time.monotonic() + lease / 2
+    while True:
+        stored = client.get(key)
+        old = None if stored is None else json.loads(stored)
+        if old is not None and time.time() < old["fresh_until"]:
+            return old["value"]
+        is_mine = client.set(f"{key}:lease", token, nx=True, px=int(lease * 1000))
+        if is_mine or time.monotonic() >= until:
+            break
+        time.sleep(PAUSE)
+    if old is not None and not is_mine:
+        return old["value"]
+    try:
+        value = load()
+    except Exception:
+        client.eval(RELEASE, 1, f"{key}:lease", token)
+        if old is None:
+            raise
+        return old["value"]
+    envelope = json.dumps({"value": value, "fresh_until": time.time() + fresh})
+    lifetime = int((fresh + stale) * 1000)
+    client.eval(FILL, 2, f"{key}:lease", key, token, envelope, lifetime)
+    return value
