@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help setup examples watch progress update doctor test coverage lint fix notebooks jupyter infra-up infra-down clean ready lock fingerprints
+.PHONY: help setup examples watch progress update doctor test coverage bench lint fix notebooks jupyter infra-up infra-down clean ready lock fingerprints
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sed 's/%/N/'
@@ -49,6 +49,9 @@ test: ready ## run the project's own tests
 coverage: ready ## the same, with the lines that no test reaches
 	@$(RUN) pytest -n 2 --cov --cov-report=term-missing:skip-covered
 
+bench: ready ## measure the cache beside the drivers and its peers, which go to .venv-bench (two minutes)
+	@$(RUN) uv pip install --quiet --target .venv-bench --constraints requirements.lock --group bench && PYTHONPATH=.venv-bench $(RUN) benchmarks.bench_cache
+
 lint: ready ## ruff, formatting, mypy --strict
 	@$(RUN) ruff check && $(RUN) ruff format --check && $(RUN) mypy
 
@@ -74,4 +77,4 @@ lock: ready ## renew requirements.lock
 	@$(RUN) uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras --no-emit-index-url pyproject.toml -o requirements.lock
 
 clean: ## remove what setup and the tools made; your exercises stay
-	@rm -rf .venv .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov .workshop
+	@rm -rf .venv .venv-bench .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov .workshop

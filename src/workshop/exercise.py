@@ -3,6 +3,7 @@
 import inspect
 import traceback
 import types
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def load(file: Path, mistake: Path | None = None) -> Exercise:
     module.__file__ = str(file)
     for path in (file, mistake) if mistake else (file,):
         try:
-            exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)  # noqa: S102 - the point
+            exec(_compiled(path.read_text(encoding="utf-8"), str(path)), module.__dict__)  # noqa: S102 - the point
         except SyntaxError as error:
             raise ExerciseError(
                 f"{path.name}, line {error.lineno}: Python cannot read this: {error.msg}"
@@ -48,3 +49,8 @@ def load(file: Path, mistake: Path | None = None) -> Exercise:
                 f"{path.name}{line} does not even load: {type(error).__name__}: {error}"
             ) from None
     return Exercise(module, file)
+
+
+@cache  # every test loads the file anew
+def _compiled(text: str, name: str) -> types.CodeType:
+    return compile(text, name, "exec")

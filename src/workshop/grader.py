@@ -1,20 +1,34 @@
 """Grade a file: run its exercise's tests in a process of their own, and read their notes.
 
-In a process of its own, so that a learner's endless loop, exit or flood of output ends there.
+In a process of its own, so that a learner's endless loop, exit or flood of output ends there. It is
+forked from one that has imported what the tests need, which takes longer than the tests: the first
+`grade` starts that one, and it ends when we do. Where nothing can be forked, each starts anew.
 """
 
+import gc
 import json
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from workshop.manifest import ROOT, ExerciseEntry
 from workshop.plugin import OWN_SERVER
 
 TIMEOUT = 60.0  # seconds for all tests of one exercise
+DIED = "your code ended the whole program, and the tests with it (os._exit, or a crash)"
+
+if sys.platform == "win32":
+    _processes = multiprocessing.get_context("spawn")
+else:
+    _processes = multiprocessing.get_context("forkserver")
+    _processes.set_forkserver_preload(
+        ["workshop.grader", "workshop.interleave", "workshop.mutants", "fakeredis"]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,59 +65,64 @@ def grade(
 
     Raises ValueError with the tests' own last words if they could not be run at all.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        notes = Path(folder) / "notes"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            str(entry.tests),
-            "--assert=plain",
-            "-W",
-            "default",
-        ]
-        command += ["--exercise-file", str(file), "--backend", backend, "--notes", str(notes)]
-        command += ["--mistake", str(mistake)] if mistake else []
-        # Other plugins than our own would only cost time.
-        environment = {
-            **os.environ,
-            "PYTEST_ADDOPTS": "",
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        }
-        environment.pop(OWN_SERVER, None)
-        if own_server is not None:
-            environment[OWN_SERVER] = own_server
-        overdue = False
+    arguments = [str(entry.tests), "--exercise-file", str(file), "--backend", backend]
+    arguments += ["--mistake", str(mistake)] if mistake else []
+    # Other plugins than our own would only cost time.
+    environment = {**os.environ, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment.pop(OWN_SERVER, None)
+    if own_server is not None:
+        environment[OWN_SERVER] = own_server
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        process = _processes.Process(target=_run_tests, args=(arguments, environment, folder))
+        process.start()
         try:
-            done = subprocess.run(
-                command,
-                cwd=ROOT,
-                env=environment,
-                capture_output=True,
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            overdue = True
-        lines = notes.read_text(encoding="utf-8").splitlines() if notes.exists() else []
-    results = [Result(**json.loads(line)) for line in lines]
-    if overdue:
-        results.append(_endless(results, timeout))
-    elif not results:
-        last = done.stdout.decode(errors="replace").strip().splitlines()[-1:]
-        raise ValueError(f"the tests did not run: {' '.join(last) or 'no output'}")
+            process.join(timeout)
+            overdue = process.is_alive()
+        finally:
+            process.kill()
+            process.join()
+        notes = [Result(**json.loads(line)) for line in _lines(folder / "notes")]
+        printed = _lines(folder / "printed")
+        ended = (folder / "ended").exists()
+    results = [note for note in notes if note.outcome != "begun"]
+    if notes and (overdue or not ended):
+        endless = f"after {timeout:.0f} s it was still running: a loop without an end?"
+        results.append(_cut_short(notes[-1], endless if overdue else DIED))
+    if not results:
+        raise ValueError(f"the tests did not run: {' '.join(printed[-1:]) or 'no output'}")
     return results
 
 
-def _endless(results: list[Result], timeout: float) -> Result:
-    # Where signals cannot stop one test alone, nothing better is known than where it stopped.
-    task = results[-1].task if results else 1
+def _run_tests(arguments: list[str], environment: dict[str, str], folder: Path) -> None:
+    """Run pytest in this process, which is there for that alone."""
+    with (folder / "printed").open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.chdir(ROOT)
+    os.environ.clear()
+    os.environ.update(environment)
+    gc.freeze()  # what was imported stays: pytest need not look through it for garbage
+    options = ["--assert=plain", "--tb=no", "-W", "default", "--notes", str(folder / "notes")]
+    pytest.main([*arguments, *options])
+    (folder / "ended").touch()
+
+
+def _lines(file: Path) -> list[str]:
+    if not file.exists():
+        return []
+    return file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+
+
+def _cut_short(last: Result, message: str) -> Result:
+    # The test that was begun last; or all had ended, and something went on behind them.
     return Result(
         test="",
-        task=task,
+        task=last.task,
         claim="Every function comes to an end.",
         outcome="failed",
-        message=f"after {timeout:.0f} s it was still running: a loop without an end?",
+        backend=last.backend,
+        message=message,
     )
 
 

@@ -5,9 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import fakeredis
-import fakeredis._clients._valkey as fake_driver
-
 from valkey_redis import ConfigurationError, ValkeyClient, ValkeyConfig, aconnect, connect
 from valkey_redis.embedded import EmbeddedServer
 from workshop.recorder import Recorder, recording, recording_async
@@ -156,7 +153,9 @@ def open_backend(name: str, own_url: str | None = None) -> Iterator[Callable[[],
         yield lambda: _lab(config)
     else:
         with EmbeddedServer() as server:
-            yield lambda: _lab(server.config)
+            config = server.config  # made once: that takes longer than a test's commands
+            yield lambda: _lab(config)
+            server.kill()  # an orderly end takes 0.1 s, and nothing is to be kept
 
 
 def require_empty(own_url: str) -> None:
@@ -182,6 +181,8 @@ def _lab(config: ValkeyConfig) -> Lab:
     ) -> Any:
         make: Callable[..., Any] = aconnect if is_async else connect
         client = make(config, decode_responses=decode)
+        # A clock that is moved would make the driver's PINGs due, and nobody asked for them.
+        client.connection_pool.connection_kwargs["health_check_interval"] = 0
         if recorder is not None:
             wrap = recording_async if is_async else recording
             pool = client.connection_pool
@@ -192,6 +193,10 @@ def _lab(config: ValkeyConfig) -> Lab:
 
 
 def _fake_lab() -> Lab:
+    # Slow to import, and the command line comes here to ask for a real server only.
+    import fakeredis  # noqa: PLC0415
+    import fakeredis._clients._valkey as fake_driver  # noqa: PLC0415
+
     server = fakeredis.FakeServer(server_type="valkey")
 
     def connect_to(

@@ -15,10 +15,14 @@ class _Entry(BaseModel):
 
 
 class Task(_Entry):
-    """One task: its title and three hints, a question, a command and a sketch."""
+    """One task: its title and three hints, a question, a command and a sketch.
+
+    `review` names functions that the stub holds already: they run, and are wrong.
+    """
 
     title: str
     hints: tuple[str, str, str]
+    review: tuple[str, ...] = ()
 
 
 class Mistake(_Entry):

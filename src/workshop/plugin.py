@@ -119,9 +119,19 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
         return (yield)
+    except TooManyTripsError:
+        if task:
+            endless.add(task[0])
+        raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note that a test has begun: if no more follows, it ended the whole process."""
+    _write(item, {"outcome": "begun"})
 
 
 @pytest.hookimpl(wrapper=True)
@@ -130,26 +140,34 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note how an exercise's test went."""
     report = yield
-    notes = item.config.option.notes
-    task = re.match(r"test_task(\d+)_", item.name)
-    if notes is None or task is None or (call.when != "call" and call.excinfo is None):
+    if item.config.option.notes is None or (call.when != "call" and call.excinfo is None):
         return report
-    arguments = getattr(item, "funcargs", {})
-    note: dict[str, Any] = {
-        "test": item.name.partition("[")[0],
-        "task": int(task[1]),
-        "backend": arguments["target"].backend if "target" in arguments else "",
-        "claim": " ".join((getattr(item, "function", item).__doc__ or "").split()),
-        "outcome": "passed",
-    }
+    note: dict[str, Any] = {"outcome": "passed"}
     if call.excinfo is not None:
+        arguments = getattr(item, "funcargs", {})
         error = call.excinfo.value
-        note |= _explain(error, arguments.get("target"))
+        note = _explain(error, arguments.get("target"))
         note |= _seen(error, note["message"], arguments.get("lab"))
         note["printed"] = report.capstdout.splitlines()[-MOST_PRINTED:]
+    _write(item, note)
+    return report
+
+
+def _write(item: pytest.Item, note: dict[str, Any]) -> None:
+    """Write a line about an exercise's test, if notes are wanted."""
+    notes = item.config.option.notes
+    task = re.match(r"test_task(\d+)_", item.name)
+    if notes is None or task is None or not isinstance(item, pytest.Function):
+        return
+    target: Any = item.callspec.params["target"]
+    note |= {
+        "test": item.name.partition("[")[0],
+        "task": int(task[1]),
+        "backend": target.backend,
+        "claim": " ".join((item.function.__doc__ or "").split()),
+    }
     with notes.open("a", encoding="utf-8") as file:
         file.write(json.dumps(note) + "\n")
-    return report
 
 
 def _explain(  # noqa: C901 - one case for each way to fail

@@ -6,11 +6,13 @@ from workshop.grader import Result, solved_tasks
 from workshop.manifest import ROOT, ExerciseEntry, Mistake
 from workshop.mistakes import recognise
 from workshop.recorder import shorten
+from workshop.schedule import MARK
 
 WIDTH = 80
 MOST_LINES = 21  # of a report, so that it fits a small terminal with the prompt below it
 FEWEST_ROWS = 3  # of what the server saw, however long the rest is
 LABEL = 12  # columns before the text
+MARGIN = "    "  # of a table, where the steps have their numbers
 
 
 def report(entry: ExerciseEntry, results: list[Result]) -> list[str]:
@@ -79,12 +81,28 @@ def _failure(
 def _cut(shown: list[str], room: int) -> list[str]:
     """Return what the server saw in at most `room` lines, the middle left out if need be."""
     rows = max(room - 1, FEWEST_ROWS)  # the heading takes one
+    if len(shown) > rows and shown[0].startswith(MARGIN):
+        shown = _one_line_each(shown)
     if len(shown) > rows:
         head = rows // 2
         tail = rows - head - 1
         shown = [*shown[:head], f"    ... {len(shown) - head - tail} more ...", *shown[-tail:]]
     lines = [f"  {shorten(row, WIDTH - 2)}".rstrip() for row in shown]
     return ["What the server saw:", *lines] if lines else []
+
+
+def _one_line_each(table: list[str]) -> list[str]:
+    """Return the table of columns with each step on one line, its end left out visibly."""
+    lines = table[:1]
+    for line in table[1:]:
+        if not line.startswith(MARGIN):
+            lines.append(line)
+            continue
+        text = lines[-1].removesuffix(MARK).rstrip()
+        mark = MARK if lines[-1].endswith(MARK) else ""
+        text = text if text.endswith("…") else f"{text} …"
+        lines[-1] = f"{text:<{len(lines[-1]) - len(mark)}}{mark}".rstrip()
+    return lines
 
 
 def _labelled(label: str, text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """A copy of the workshop that a test may edit, and its commands."""
 
 import ast
+import compileall
 import os
 import shutil
 import subprocess
@@ -13,7 +14,6 @@ import pytest
 from workshop.manifest import ROOT
 
 COPIED = (
-    "src",
     "exercises",
     "solutions",
     "tests",
@@ -33,9 +33,19 @@ def stub(solution: str) -> str:
     return ast.unparse(tree) + "\n"
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the code, compiled once, so that not each command compiles it anew."""
+    folder = tmp_path_factory.mktemp("compiled") / "src"
+    shutil.copytree(ROOT / "src", folder)
+    compileall.compile_dir(folder, quiet=1)
+    return folder
+
+
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
+def copy(tmp_path: Path, compiled: Path) -> Path:
     """Return a copy of the workshop, its exercises unsolved whatever you did to yours."""
+    shutil.copytree(compiled, tmp_path / "src")
     for name in COPIED:
         source, target = ROOT / name, tmp_path / name
         if source.is_dir():

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from valkey_redis.embedded import EmbeddedServer
+from workshop.clock import virtual_time
 from workshop.lab import Lab, open_backend
 from workshop.recorder import parse_commands
 
@@ -84,6 +85,15 @@ def test_time_passes_by_decree(lab: Lab) -> None:
     assert lab.keys_without_expiry() == ["immortal"]
     lab.expire_now()
     assert sorted(lab.server.scan_iter()) == ["immortal"]
+
+
+def test_moving_the_clock_sends_nothing(lab: Lab) -> None:
+    """A client that was idle for an hour of virtual time sends what it was asked to, and no PING."""
+    with virtual_time() as clock:
+        lab.client.get("a")
+        clock.advance(3600)
+        lab.client.get("a")
+    assert [row[1] for row in seen(lab)] == ["GET a", "GET a"]
 
 
 def test_finds_commands_over_all_keys(lab: Lab) -> None:
