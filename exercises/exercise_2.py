@@ -2,7 +2,7 @@
 
 Replace each `raise NotImplementedError` with your code, one task after the other, and
 run `make exercise-2` as often as you like: it shows the first task that is not done.
-Stuck? `make hint-2`. To read first: docs/2_caching_patterns.md.
+Stuck? `make hint-2`. To read first: docs/patterns.md.
 
 `client` is a connected valkey-py client that takes and returns text (`str`). You choose
 the keys' names, except where a task gives you the key, and may keep other keys beside it.

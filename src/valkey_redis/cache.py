@@ -391,6 +391,7 @@ class AsyncCache(CacheTasks):
 
     async def close(self) -> None:
         """End what goes on in the background; the client stays open."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:  # one that ends may start another
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)

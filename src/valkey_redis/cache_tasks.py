@@ -77,6 +77,7 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
         finally:
             if renewal is not None:
                 renewal.cancel()
+                await asyncio.wait({renewal})  # its connection goes back before ours is asked for
         self._count("load", time.perf_counter() - begun)
         return values
 
@@ -153,7 +154,9 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
                 # A task of its own: whoever is cancelled leaves, and the others have it still.
                 flight = self._start(self._fetch(name, seen, loader, terms))
                 self._flights[name] = flight
-            await asyncio.wait({flight}, timeout=RENEWALS * self._lease / 1000)
+            # Its leader waits for its own load as long as it takes.
+            patience = None if leads else RENEWALS * self._lease / 1000
+            await asyncio.wait({flight}, timeout=patience)
             if not flight.done():
                 break  # it hangs
             if flight.cancelled():

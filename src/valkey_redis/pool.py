@@ -51,6 +51,8 @@ class AsyncQuick:
         try:
             await pool.ensure_connection(connection)
         except BaseException:
+            # Cancelled in the middle of its greeting, it would give the next one the answer.
+            await connection.disconnect(nowait=True)
             await self.release(connection)
             raise
         return connection

@@ -848,7 +848,7 @@ def waited_beside(
 
 def require_an_end(exercise: Exercise, lab: Lab) -> None:
     """Fail if a waiter waits for ever: every other test would, too."""
-    with scene(lab) as at:
+    with scene(lab, most=20) as at:
         waited = waited_beside(exercise, at, patience=2.0, lease=HOUR)
         at.require(
             holds=waited < math.inf,

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import os
 import pickle
 import re
@@ -21,7 +22,7 @@ from valkey_redis.retrying import READ_ONLY
 from workshop.clock import virtual_time
 from workshop.exercise import ExerciseError
 from workshop.interleave import step
-from workshop.lab import Lab
+from workshop.lab import Lab, TooManyTripsError
 from workshop.manifest import ROOT
 from workshop.schedule import Explored, RuleBrokenError, Step
 
@@ -165,15 +166,24 @@ class Scene:
 
 
 @contextmanager
-def scene(lab: Lab) -> Iterator[Scene]:
-    """Yield a scene: the code under test may sleep as long as it likes, and it takes no time."""
+def scene(lab: Lab, most: float = math.inf) -> Iterator[Scene]:
+    """Yield a scene: the code under test may sleep, for `most` seconds in all, and it takes no time."""
     with virtual_time() as clock:
 
         def advance(seconds: float) -> None:
             clock.advance(seconds)
             lab.let_time_pass(seconds)
 
-        clock.on_sleep = advance
+        slept = 0.0
+
+        def sleep(seconds: float) -> None:
+            nonlocal slept
+            slept += seconds
+            if slept > most:
+                raise TooManyTripsError(f"after {most:.0f} s it still waits")
+            advance(seconds)
+
+        clock.on_sleep = sleep
         made = Scene(lab, advance)
         try:
             # The driver reads none of these; the code under test may time a load by any.

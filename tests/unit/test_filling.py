@@ -170,6 +170,18 @@ def test_a_write_that_was_not_stored_is_invalidated(reply: Any) -> None:
     assert end(steps, [1]).value == 7
 
 
+def test_a_failed_write_is_invalidated() -> None:
+    """It may have been written for all that, and a reader have stored the row of before it."""
+    steps: Steps = plan().replace("app:cache:a", TERMS)
+    next(steps)
+    steps.send([[EPOCH, 0]])
+    assert sent(steps.throw(ZeroDivisionError())) == ["EVALSHA"]
+    step = steps.send([0])
+    assert [command.words for command in step.queued] == [("UNLINK", "app:cache:a")]
+    with pytest.raises(ZeroDivisionError):
+        steps.send([1])
+
+
 def test_a_failed_refresh_keeps_its_lease_while_the_old_value_serves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
