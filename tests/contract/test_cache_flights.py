@@ -20,6 +20,7 @@ from tests.support.waiting import until
 from valkey_redis import AsyncCache, AsyncValkeyClient, Cache, InvalidArgumentError, ValkeyClient
 from valkey_redis.embedded import EmbeddedServer
 from valkey_redis.filling import NEVER, TICKS, Answer
+from valkey_redis.scripts import load as script
 
 MANY = 100
 LONG = 60.0  # seconds: a lease that no test outlives
@@ -449,6 +450,21 @@ def test_a_load_may_take_longer_than_its_value_lives(client: ValkeyClient) -> No
         loader.end.set()
         assert leader.result(BOUND) == "value"
     assert cache.get_stats().counts["refused"] == 0
+
+
+def test_nobody_ends_or_renews_another_s_lease(cache: Cache, client: ValkeyClient) -> None:
+    """Whoever lost its lease to a writer must not touch the writer's."""
+    loader = Loader()
+    with threads() as run:
+        leader = run(cache.get_or_set, "k", loader)
+        assert loader.began.wait(BOUND)
+        before = client.raw.execute_command("GET", "app:cache:k")
+        for length in (0, 5000):
+            assert client.run(script("renew"), ["app:cache:k"], ["f" * 16, length]) == 0
+        assert client.raw.execute_command("GET", "app:cache:k") == before
+        loader.end.set()
+        assert leader.result(BOUND) == "value"
+    assert cache.get("k") == "value"
 
 
 # A loader that asks for what it loads ----------------------------------------------------

@@ -180,6 +180,7 @@ def scene(lab: Lab, most: float = math.inf) -> Iterator[Scene]:
             nonlocal slept
             slept += seconds
             if slept > most:
+                made.show_no_more()
                 raise TooManyTripsError(f"after {most:.0f} s it still waits")
             advance(seconds)
 
