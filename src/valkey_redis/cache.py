@@ -17,6 +17,7 @@ from valkey_redis.errors import InvalidArgumentError
 
 T = TypeVar("T")
 OnProgress = Callable[[int, int], object]
+CANCEL_AGAIN = 0.05  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ class Cache(CacheThreads):
     `ttl` if not given). For `stale_ttl` more it may be served stale, while it is loaded anew
     in a background thread or task, for which a caller waits `soft_timeout` seconds at most.
     `beta` is the eagerness of early refresh (XFetch), 0 for never. `lease` is how long a dead
-    loader can keep others waiting. Bytes that are not the codec's count as missing, or raise
-    CorruptValueError with `throw_on_corrupt`. `on_event(event, seconds)` is told each of
-    `caching.EVENTS`.
+    loader can keep others waiting, and how long a refresh that failed is not tried again. Bytes
+    that are not the codec's count as missing, or raise CorruptValueError with
+    `throw_on_corrupt`. `on_event(event, seconds)` is told each of `caching.EVENTS`.
 
     No method raises because the server is away: reads miss, loads go on, and invalidations
     are delivered when it is back. Raises InvalidArgumentError for settings, lifetimes, tags
@@ -82,7 +83,11 @@ class Cache(CacheThreads):
     def set(
         self, key: str, value: Any, *, ttl: Lifetime | None = None, tags: Sequence[str] = ()
     ) -> bool:
-        """Store the value; return False if the server cannot be told (the key is invalid then)."""
+        """Store the value; return False if the server cannot be told (the key is invalid then).
+
+        It is stored whatever was invalidated since the caller read it: `get_or_set` and
+        `write_through` are fenced, this is not.
+        """
         return self.set_many({key: value}, ttl=ttl, tags=tags)
 
     def set_many(
@@ -251,7 +256,11 @@ class AsyncCache(CacheTasks):
     async def set(
         self, key: str, value: Any, *, ttl: Lifetime | None = None, tags: Sequence[str] = ()
     ) -> bool:
-        """Store the value; return False if the server cannot be told (the key is invalid then)."""
+        """Store the value; return False if the server cannot be told (the key is invalid then).
+
+        It is stored whatever was invalidated since the caller read it: `get_or_set` and
+        `write_through` are fenced, this is not.
+        """
         return await self.set_many({key: value}, ttl=ttl, tags=tags)
 
     async def set_many(
@@ -391,7 +400,9 @@ class AsyncCache(CacheTasks):
 
     async def close(self) -> None:
         """End what goes on in the background; the client stays open."""
-        while self._tasks:  # one that ends may start another
+        # One that ends may start another; and one that was just looking whether its connection
+        # is alive takes the cancellation for the end of that look: it is told again.
+        while self._tasks:
             for task in self._tasks:
                 task.cancel()
-            await asyncio.wait(self._tasks)
+            await asyncio.wait(self._tasks, timeout=CANCEL_AGAIN)

@@ -91,6 +91,11 @@ class CacheBase(Generic[C]):
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not is_number or not 0 <= value <= most:
                 raise InvalidArgumentError(f"{name}={value!r:.40}: takes 0 to {most}")
+        pool = getattr(client.raw, "connection_pool", None)
+        if getattr(pool, "connection_kwargs", {}).get("decode_responses"):
+            raise InvalidArgumentError(
+                "client: a cache takes one that returns bytes, not decode_responses=True"
+            )
         self.client: C = client
         self.namespace = namespace
         self._keys = CacheKeys(namespace, is_cluster=client.is_cluster)

@@ -58,15 +58,18 @@ def grade(
     *,
     backend: str,
     mistake: Path | None = None,
+    task: int | None = None,
     own_server: str | None = None,
     timeout: float = TIMEOUT,
 ) -> list[Result]:
     """Return one result a test, in order; `backend` may name several, with a comma between.
 
+    With `task` only that one's tests are run.
     Raises ValueError with the tests' own last words if they could not be run at all.
     """
     arguments = [str(entry.tests), "--exercise-file", str(file), "--backend", backend]
     arguments += ["--mistake", str(mistake)] if mistake else []
+    arguments += ["-k", f"test_task{task}_"] if task else []
     # Other plugins than our own would only cost time.
     environment = {**os.environ, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     environment.pop(OWN_SERVER, None)

@@ -42,6 +42,12 @@ def renew() -> None:
     for entry in exercises().values():
         for mistake in entry.mistake:
             for file in entry.mistake_files(mistake.name):
-                results = grade(entry, entry.solution, backend=entry.backends[-1], mistake=file)
+                results = grade(
+                    entry,
+                    entry.solution,
+                    backend=entry.backends[-1],
+                    mistake=file,
+                    task=mistake.task,
+                )
                 found[f"{entry.number}.{file.stem}"] = fingerprint(results, mistake.task)
     FINGERPRINTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

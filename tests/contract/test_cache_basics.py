@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
+import fakeredis
 import pytest
 import pytest_asyncio
 from tests.contract.conftest import Place
 from tests.support.cachefaces import AwaitedCache, Source, cache_at, cache_of
 from tests.support.faces import AwaitableClient
 
-from valkey_redis import AsyncValkeyClient, InvalidArgumentError, ValkeyClient
+from valkey_redis import AsyncCache, AsyncValkeyClient, Cache, InvalidArgumentError, ValkeyClient
 
 VALUES: list[Any] = [None, 0, "", False, [], {}, 1.5, "text ü 漢 \x00;", {"a": [1, {"b": None}]}]
 # Of several slots, and with what separates and tags in a key's name.
@@ -474,6 +475,14 @@ def test_wrong_settings_are_refused(idle: Any, settings: dict[str, Any], message
         cache_of(idle, **settings)
     assert str(caught.value).startswith(message)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_client_that_decodes_is_refused() -> None:
+    """Else everything stored would look corrupt, and each call would load."""
+    with pytest.raises(InvalidArgumentError, match="takes one that returns bytes"):
+        Cache(ValkeyClient(raw=fakeredis.FakeValkey(decode_responses=True)))
+    with pytest.raises(InvalidArgumentError, match="takes one that returns bytes"):
+        AsyncCache(AsyncValkeyClient(raw=fakeredis.FakeAsyncValkey(decode_responses=True)))
 
 
 @pytest.mark.parametrize(

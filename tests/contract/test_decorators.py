@@ -510,12 +510,12 @@ async def test_warm_cache_is_the_eagerness_of_early_refresh(client: Any) -> None
             pass  # a load that costs as much
         return which
 
-    warm = face.get_or_set(ttl=0.05 * 100, warm_cache=True)(load)
-    cold = face.get_or_set(ttl=0.05 * 100, warm_cache=False)(load)
+    warm = face.get_or_set(ttl=1, warm_cache=True)(load)
+    cold = face.get_or_set(ttl=5, warm_cache=False)(load)
     for _ in range(40):
         await result(warm(0))
         await result(cold(1))
-    # 20 ms * 100 * -ln(1 - dice) is more than 5 s once in twelve times.
+    # 20 ms * 100 * -ln(1 - dice) is more than 1 s three times in five.
     assert (calls[0] > 1, calls[1]) == (True, 1)
     await result(face.cache.close())
 
