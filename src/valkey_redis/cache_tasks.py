@@ -12,7 +12,8 @@ from valkey_redis.client import AsyncValkeyClient
 from valkey_redis.commands import Command
 from valkey_redis.entry import Found, Terms
 from valkey_redis.errors import ValkeyRedisError
-from valkey_redis.filling import NEVER, RENEWALS, TICKS, Answer, Load, Send, Steps, unlink
+from valkey_redis.filling import NEVER, RENEWALS, TICKS, Answer, unlink
+from valkey_redis.looking import Load, Send, Steps
 from valkey_redis.outage import PROBE_PAUSE
 
 R = TypeVar("R")

@@ -103,7 +103,7 @@ class CacheBase(Generic[C]):
         self._lease = milliseconds("lease", lease)
         if self._lease > LONGEST_LEASE:
             raise InvalidArgumentError(f"lease={lease!r:.40}: takes an hour at most")
-        self._plan = Plan(self._keys, self._lease, throw_on_corrupt, self._dice)
+        self._plan = Plan(self._keys, throw_on_corrupt, self._lease, self._dice)
         self._soft_timeout = soft_timeout
         self._negative_ttl, self._stale_ttl = negative_ttl, stale_ttl
         self._jitter, self._beta, self._codec = jitter, beta, codec

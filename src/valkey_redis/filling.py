@@ -13,20 +13,17 @@ import math
 import random
 import secrets
 import time
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
 from valkey_redis import commands, entry, scripts
 from valkey_redis.commands import Command
 from valkey_redis.entry import Found, Terms
-from valkey_redis.errors import CorruptValueError
-from valkey_redis.keys import CacheKeys
+from valkey_redis.looking import Load, Looking, Pause, Send, Steps, same
 
-R = TypeVar("R")
-CHUNK = 250  # entries in one command: the server serves nobody else meanwhile
 SHORTEST_PAUSE = 0.005  # seconds
 # A waiter looks again after a fifth of the time that it has waited already: never late by
 # more than that, and 40 looks are enough for a load of ten seconds.
@@ -34,25 +31,6 @@ PATIENCE = 0.2
 GRANTED, CHANGED = 0, -1
 # Of one lease, each after a third of it; a load that takes longer is given up by those who wait.
 RENEWALS = 12
-
-
-class Send(NamedTuple):
-    """Send these in one round trip; the result is the list of replies, or None: no server."""
-
-    queued: list[Command[Any]]
-
-
-class Load(NamedTuple):
-    """Load the values of these entries, keeping the lease alive; the result is {entry: value}."""
-
-    entries: list[str]
-    token: str | None  # None: no lease, as there is no server
-
-
-class Pause(NamedTuple):
-    """Wait so many seconds."""
-
-    seconds: float
 
 
 class Answer(NamedTuple):
@@ -72,100 +50,12 @@ TICKS = itertools.count()  # the order of events in this process
 NEVER, EVER = -math.inf, math.inf
 
 
-Steps = Generator[Send | Load | Pause, Any, R]
-
-
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Looking):
     """What every call on one cache has in common; `lease` in milliseconds."""
 
-    keys: CacheKeys
     lease: int
-    throw_on_corrupt: bool
     dice: random.Random
-
-    def first(self, name: str, terms: Terms) -> Command[Found]:
-        """Return the command that looks at one entry; for a tagged one, `check` must follow."""
-
-        def read(reply: list[bytes | None]) -> Found:
-            return entry.read(terms.codec, reply[1], reply[0], time.time() * 1000)
-
-        return Command(("MGET", self.keys.epoch(name), name), read)
-
-    def fresh(
-        self, entries: Collection[str], terms: Terms
-    ) -> Steps[tuple[dict[str, Any], dict[str, Found]]]:
-        """Return the fresh values, and what else was found at the other entries."""
-        groups = self.groups(entries)
-        replies = yield Send(self.reads(groups, terms.tags))
-        if replies is None:
-            return {}, {}
-        values = {}
-        if not terms.tags:
-            now, decode = b"%013d" % (time.time() * 1000), terms.codec.decode
-            for (_, names), (epoch, *stored) in zip(groups, replies, strict=True):
-                for name, data in zip(names, stored, strict=True):
-                    payload = entry.fresh_payload(data, epoch, now)
-                    if payload is None:
-                        continue
-                    try:
-                        values[name] = decode(payload)
-                    except CorruptValueError:
-                        continue  # `_judge` will say so
-        found = {}
-        if len(values) < len(entries):
-            found = yield from self._judge(groups, replies, terms, values)
-            values |= {name: item.value for name, item in found.items() if item.fresh_for > 0}
-        return values, found
-
-    def look(self, entries: Collection[str], terms: Terms) -> Steps[dict[str, Found] | None]:
-        """Return what lies at the entries: one round trip, if `terms.tags` are all their tags."""
-        groups = self.groups(entries)
-        replies = yield Send(self.reads(groups, terms.tags))
-        if replies is None:
-            return None
-        return (yield from self._judge(groups, replies, terms, ()))
-
-    def reads(
-        self, groups: list[tuple[str, list[str]]], tags: Collection[str]
-    ) -> list[Command[Any]]:
-        """Return the commands that read the groups' epochs and entries, and the tags' versions."""
-        reads = [Command(("MGET", epoch, *names), _same) for epoch, names in groups]
-        return reads + [Command(("GET", self.keys.tag(tag)), _same) for tag in tags]
-
-    def _judge(
-        self,
-        groups: list[tuple[str, list[str]]],
-        replies: list[Any],
-        terms: Terms,
-        known: Collection[str],
-    ) -> Steps[dict[str, Found]]:
-        """Return what the entries are worth, but for the known ones."""
-        now = time.time() * 1000
-        found = {
-            name: entry.read(terms.codec, data, epoch, now)
-            for (_, names), (epoch, *stored) in zip(groups, replies, strict=False)
-            for name, data in zip(names, stored, strict=True)
-            if name not in known
-        }
-        versions = dict(zip(terms.tags, replies[len(groups) :], strict=True))
-        return (yield from self.check(found, versions, terms))
-
-    def check(
-        self, found: dict[str, Found], versions: dict[str, bytes | None], terms: Terms
-    ) -> Steps[dict[str, Found]]:
-        """Return what was found, but for what is not valid; ask for the tags not asked for yet."""
-        tags = {tag for item in found.values() for tag in item.tags or ()}
-        unknown = list(tags - set(terms.tags))
-        if unknown:
-            replies = yield Send(self.reads([], unknown))
-            versions |= dict(zip(unknown, replies or [None] * len(unknown), strict=True))
-        for name, item in found.items():
-            if item.corrupt and self.throw_on_corrupt:
-                raise CorruptValueError(f"{name}: not what the codec wrote")
-            if (terms.tags or item.tags) and not entry.carries(item, terms.tags, versions):
-                found[name] = Found(item.head)
-        return found
 
     def fetch(
         self,
@@ -311,7 +201,7 @@ class Plan:
         groups = self.groups(heads)
         replies = yield Send(
             [
-                commands.call(script, (epoch, *names), (*fixed, *(heads[n] for n in names)), _same)
+                commands.call(script, (epoch, *names), (*fixed, *(heads[n] for n in names)), same)
                 for epoch, names in groups
             ]
         )
@@ -344,7 +234,7 @@ class Plan:
                 for name in names
             )
             args = (token, epoch, self._longest(terms), *parcels)
-            queued.append(commands.call(script, (place, *names), args, _same))
+            queued.append(commands.call(script, (place, *names), args, same))
         # A tag that was invalidated meanwhile took no lease away: what was stored is not
         # valid, and nobody who came since then may share it.
         checked = versions if token else {}
@@ -368,9 +258,9 @@ class Plan:
             key = self.keys.tag(tag)
             fresh = secrets.token_hex(8)
             queued += [
-                Command(("SET", key, fresh, "NX", "PX", longest), _same),
-                Command(("PEXPIRE", key, longest, "GT"), _same),
-                Command(("GET", key), _same),
+                Command(("SET", key, fresh, "NX", "PX", longest), same),
+                Command(("PEXPIRE", key, longest, "GT"), same),
+                Command(("GET", key), same),
             ]
         replies = yield Send(queued)
         if replies is None:
@@ -394,22 +284,7 @@ class Plan:
         loading = (RENEWALS // 3 + 1) * self.lease
         return max(terms.ttl, terms.negative_ttl) + terms.stale_ttl + loading
 
-    def groups(self, entries: Iterable[str]) -> list[tuple[str, list[str]]]:
-        """Split the entries into what one command may touch: one epoch, one slot, not too many."""
-        by_epoch: dict[str, list[str]] = {}
-        for name in entries:
-            by_epoch.setdefault(self.keys.epoch(name), []).append(name)
-        return [
-            (epoch, names[i : i + CHUNK])
-            for epoch, names in by_epoch.items()
-            for i in range(0, len(names), CHUNK)
-        ]
-
 
 def unlink(keys: Iterable[str]) -> list[Command[int]]:
     """Delete keys, and any lease that lies there."""
     return [Command(("UNLINK", key), int) for key in keys]
-
-
-def _same(reply: Any) -> Any:
-    return reply

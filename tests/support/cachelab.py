@@ -10,7 +10,7 @@ from unittest import mock
 from tests.support.cachefaces import AwaitedCache
 
 from valkey_redis import AsyncCache, AsyncValkeyClient, Cache, ValkeyClient, ValkeyConfig, connect
-from valkey_redis.filling import Pause
+from valkey_redis.looking import Pause
 from valkey_redis.scripts import load
 from workshop.clock import START
 from workshop.interleave import explore, step

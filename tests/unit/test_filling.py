@@ -8,8 +8,9 @@ import pytest
 
 from valkey_redis.codec import JSON
 from valkey_redis.entry import Terms
-from valkey_redis.filling import EVER, NEVER, TICKS, Answer, Load, Pause, Plan, Send
+from valkey_redis.filling import EVER, NEVER, TICKS, Answer, Plan
 from valkey_redis.keys import CacheKeys
+from valkey_redis.looking import Load, Pause, Send
 
 EPOCH = b"0123456789abcdef"
 TERMS = Terms(60_000, 60_000, 0, 0.0, 1.0, JSON)
@@ -20,7 +21,7 @@ Steps = Generator[Any, Any, Any]
 def plan(*, is_cluster: bool = False) -> Plan:
     """Return the plan of a namespace, with leases of five seconds."""
     keys = CacheKeys("app", is_cluster=is_cluster)
-    return Plan(keys, 5000, throw_on_corrupt=False, dice=random.Random(7))  # noqa: S311 - repeatable
+    return Plan(keys, throw_on_corrupt=False, lease=5000, dice=random.Random(7))  # noqa: S311 - repeatable
 
 
 def sent(step: object) -> list[str]:
