@@ -182,19 +182,19 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """Let the server shut down in order (SIGTERM); `start` brings it back, empty."""
-        if self.is_running:
-            self.resume()
-            self._running().terminate()
+        if self._process is not None:  # it may die at any moment: signals to the dead do nothing
+            self._process.send_signal(signal.SIGCONT)
+            self._process.terminate()
             try:
-                self._running().wait(STOP_TIMEOUT)
+                self._process.wait(STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
-                self._running().kill()
+                self._process.kill()
         self._reap()
 
     def kill(self) -> None:
         """Kill the server at once (SIGKILL), as a crash would; `start` brings it back, empty."""
-        if self.is_running:
-            self._running().kill()
+        if self._process is not None:
+            self._process.kill()
         self._reap()
 
     def pause(self) -> None:

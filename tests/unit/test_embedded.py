@@ -1,8 +1,11 @@
 """The embedded server: starts, stops, crashes, freezes, and says what is wrong."""
 
+import os
+import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -130,6 +133,23 @@ def test_a_paused_server_can_be_stopped_and_killed() -> None:
         server.kill()
         assert not server.is_running
         assert server.logs().count("bye bye") == 1
+
+
+@pytest.mark.parametrize("end", [EmbeddedServer.stop, EmbeddedServer.kill, EmbeddedServer.close])
+def test_a_server_that_dies_on_its_own_can_be_ended(end: Callable[[EmbeddedServer], None]) -> None:
+    """Whether it died before, or between two steps of its end: nothing is raised, nothing stays."""
+    with EmbeddedServer() as server:
+        process = server._process
+        assert process is not None
+        with pytest.MonkeyPatch.context() as patch:
+            at_once = process.kill
+            patch.setattr(process, "terminate", lambda: (at_once(), process.wait()))
+            end(server)
+        assert not server.is_running
+        server.start()
+        os.kill(server.pid, signal.SIGKILL)
+        end(server)
+        assert not server.is_running
 
 
 def test_settings_are_lines_of_the_configuration() -> None:
