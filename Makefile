@@ -44,10 +44,10 @@ doctor: ready ## look at everything that is needed, and say how to mend it
 	@$(RUN) workshop doctor
 
 test: ready ## run the project's own tests
-	@$(RUN) pytest -n 2
+	@$(RUN) pytest -n 4
 
 coverage: ready ## the same, with the lines that no test reaches
-	@$(RUN) pytest -n 2 --cov --cov-report=term-missing:skip-covered
+	@$(RUN) pytest -n 4 --cov --cov-report=term-missing:skip-covered
 
 bench: ready ## measure the cache beside the drivers and its peers, which go to .venv-bench (two minutes)
 	@$(RUN) uv pip install --quiet --target .venv-bench --constraints requirements.lock --group bench && PYTHONPATH=.venv-bench $(RUN) benchmarks.bench_cache

@@ -43,7 +43,9 @@ class ValkeyClient:
         self._errors = Translated(str(settings.address) if settings else "server")
         with self._errors:
             self.raw = raw or connect(settings)
+        # A client that was given as `raw` has none of these: it repeats as it was told.
         self._execute_once = getattr(self.raw, "execute_once", self.raw.execute_command)
+        self._execute_repeatable = getattr(self.raw, "execute_repeatable", self.raw.execute_command)
         self._codec = codec
 
     def __repr__(self) -> str:
@@ -139,7 +141,9 @@ class ValkeyClient:
 
     def send(self, command: Command[R], execute: Callable[..., Any] | None = None) -> R:
         """Send one command value; return what its reply means."""
-        execute = execute or self.raw.execute_command
+        execute = execute or (
+            self._execute_repeatable if command.is_repeatable else self.raw.execute_command
+        )
         with self._errors:
             try:
                 reply = execute(*command.words)
@@ -173,7 +177,9 @@ class AsyncValkeyClient:
         self._errors = Translated(str(settings.address) if settings else "server")
         with self._errors:
             self.raw = raw or aconnect(settings)
+        # A client that was given as `raw` has none of these: it repeats as it was told.
         self._execute_once = getattr(self.raw, "execute_once", self.raw.execute_command)
+        self._execute_repeatable = getattr(self.raw, "execute_repeatable", self.raw.execute_command)
         self._codec = codec
 
     def __repr__(self) -> str:
@@ -271,7 +277,9 @@ class AsyncValkeyClient:
         self, command: Command[R], execute: Callable[..., Awaitable[Any]] | None = None
     ) -> R:
         """Send one command value; return what its reply means."""
-        execute = execute or self.raw.execute_command
+        execute = execute or (
+            self._execute_repeatable if command.is_repeatable else self.raw.execute_command
+        )
         with self._errors:
             try:
                 reply = await execute(*command.words)

@@ -23,11 +23,14 @@ class Command(NamedTuple, Generic[R]):
     """One command: its words, and the function that turns the driver's reply into a value.
 
     `script` is what an EVALSHA calls, to be sent whole if the server does not have it.
+    `is_repeatable` says that to send it twice is as good as once, also with others between:
+    it is sent again if its reply was lost.
     """
 
     words: tuple[Any, ...]
     read: Callable[[Any], R]
     script: Script | None = None
+    is_repeatable: bool = False
 
     def whole(self) -> tuple[Any, ...]:
         """Return the words that send the script's source instead of its hash; the server keeps it."""
@@ -86,10 +89,16 @@ def incr_expiring(script: Script, key: Key, amount: int, ex: Lifetime) -> Comman
 
 
 def call(
-    script: Script, keys: Sequence[Key], args: Sequence[Any], read: Callable[[Any], R]
+    script: Script,
+    keys: Sequence[Key],
+    args: Sequence[Any],
+    read: Callable[[Any], R],
+    *,
+    is_repeatable: bool = False,
 ) -> Command[R]:
     """EVALSHA: a script, which must name every key that it touches."""
-    return Command(("EVALSHA", script.sha, len(keys), *keys, *args), read, script)
+    words = ("EVALSHA", script.sha, len(keys), *keys, *args)
+    return Command(words, read, script, is_repeatable)
 
 
 def expire(key: Key, ex: Lifetime) -> Command[bool]:

@@ -47,6 +47,14 @@ async def _araise_unless_harmless(command: str, error: Exception) -> None:
     _raise_unless_harmless(command, error)
 
 
+def _ignore(_: Exception) -> None:
+    return None
+
+
+async def _aignore(_: Exception) -> None:
+    return None
+
+
 class Retrying:
     """Mixin over a driver's client class; `_retry` is the driver's Retry of the settings."""
 
@@ -60,6 +68,11 @@ class Retrying:
         return self._retry.call_with_retry(
             lambda: send(*args, **options), partial(_raise_unless_harmless, str(args[0]))
         )
+
+    def execute_repeatable(self, *args: Any) -> Any:
+        """Send the command, and again after any failure: its caller says that this is harmless."""
+        send = cast("Any", super()).execute_command
+        return self._retry.call_with_retry(lambda: send(*args), _ignore)
 
     def execute_once(self, *args: Any) -> Any:
         """Send the command, and never again."""
@@ -79,6 +92,11 @@ class AsyncRetrying:
         return await self._retry.call_with_retry(
             lambda: send(*args, **options), partial(_araise_unless_harmless, str(args[0]))
         )
+
+    async def execute_repeatable(self, *args: Any) -> Any:
+        """Send the command, and again after any failure: its caller says that this is harmless."""
+        send = cast("Any", super()).execute_command
+        return await self._retry.call_with_retry(lambda: send(*args), _aignore)
 
     async def execute_once(self, *args: Any) -> Any:
         """Send the command, and never again."""

@@ -9,7 +9,9 @@ from tests.support.backends import Kind, every_kind
 from tests.support.proxy import Proxy
 
 from valkey_redis import CommandError, ServerTimeoutError, ServerUnavailableError
+from valkey_redis.commands import call
 from valkey_redis.embedded import EmbeddedServer
+from valkey_redis.scripts import Script
 
 BOUND = 10.0  # seconds: generous; the timeouts that are tested are tenths
 SHORT = {"timeout": 0.2, "connect_timeout": 0.2, "retry_base": 0.01, "retry_cap": 0.02}
@@ -170,6 +172,23 @@ async def test_a_read_whose_reply_was_lost_is_sent_again(kind: Kind, own: Embedd
             with pytest.raises(ServerUnavailableError):
                 await client.get("k")
             assert (proxy.lost, proxy.seen[b"GET"]) == (7, 8)
+
+
+@every_kind
+async def test_a_repeatable_command_whose_reply_was_lost_is_sent_again(
+    kind: Kind, own: EmbeddedServer
+) -> None:
+    """So says the command itself: here it is executed twice, as it was said to be harmless."""
+    script = Script("", "return redis.call('INCR', KEYS[1])", "0" * 40)
+    with Proxy(own.port) as proxy:
+        url = f"valkey://127.0.0.1:{proxy.port}"
+        async with kind.client(url, **SHORT, retry_attempts=1) as client:
+            proxy.lose_reply(b"EVAL")
+            assert await client.send(call(script, ["n"], [], int, is_repeatable=True)) == 2
+            proxy.lose_reply(b"EVAL", times=2)
+            with pytest.raises(ServerUnavailableError):
+                await client.send(call(script, ["n"], [], int, is_repeatable=True))
+            assert await client.get("n") == 4
 
 
 @every_kind

@@ -62,7 +62,8 @@ def test_code_does_what_the_page_says(page: Path) -> None:
     """All Python blocks run in order, as pasted into one session; outputs are as printed."""
     namespace: dict[str, Any] = {"__name__": "page"}
     found = blocks(page.read_text(encoding="utf-8"))
-    assert found, "a page without code"
+    is_of_a_chapter = any(page == ROOT / str(entry.page) for entry in WITH_PAGE)
+    assert found or not is_of_a_chapter, "a chapter's page without code"
     try:
         for block in found:
             out = io.StringIO()
