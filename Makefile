@@ -70,8 +70,11 @@ infra-up: ready ## start a server on 127.0.0.1:6379 (Docker's, else the embedded
 infra-down: ready ## stop it
 	@$(RUN) workshop infra-down
 
-fingerprints: ready ## compute the known mistakes' fingerprints anew
+fingerprints: ready ## compute the known mistakes' fingerprints anew (fingerprints-N: of one exercise)
 	@$(RUN) workshop fingerprints
+
+fingerprints-%: ready
+	@$(RUN) workshop fingerprints $*
 
 lock: ready ## renew requirements.lock
 	@$(RUN) uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras --no-emit-index-url pyproject.toml -o requirements.lock

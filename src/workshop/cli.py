@@ -162,9 +162,9 @@ def notebooks() -> None:
 
 
 @app.command()
-def fingerprints() -> None:
-    """Compute every known mistake's fingerprint anew."""
-    mistakes.renew()
+def fingerprints(number: Annotated[int | None, typer.Argument()] = None) -> None:
+    """Compute the known mistakes' fingerprints anew, of one exercise or of all."""
+    mistakes.renew(number)
 
 
 @app.command("infra-up")

@@ -36,10 +36,13 @@ def recognise(entry: ExerciseEntry, results: Iterable[Result], task: int) -> Mis
     return next(found, None)
 
 
-def renew() -> None:
-    """Compute every fingerprint anew, from the mistakes themselves, and write them down."""
-    found = {}
-    for entry in exercises().values():
+def renew(number: int | None = None) -> None:
+    """Compute one exercise's fingerprints anew, or all, from the mistakes; write them down."""
+    entries = [entry for entry in exercises().values() if number in {None, entry.number}]
+    known: dict[str, str | None] = json.loads(FINGERPRINTS.read_text(encoding="utf-8"))
+    renewed = {f"{entry.number}" for entry in entries}
+    found = {name: mark for name, mark in known.items() if name.split(".")[0] not in renewed}
+    for entry in entries:
         for mistake in entry.mistake:
             for file in entry.mistake_files(mistake.name):
                 results = grade(
@@ -50,4 +53,5 @@ def renew() -> None:
                     task=mistake.task,
                 )
                 found[f"{entry.number}.{file.stem}"] = fingerprint(results, mistake.task)
-    FINGERPRINTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(dict(sorted(found.items())), indent=2)
+    FINGERPRINTS.write_text(text + "\n", encoding="utf-8")
