@@ -16,7 +16,7 @@ from valkey_redis.errors import CorruptValueError, InvalidArgumentError, SchemaV
 
 T = TypeVar("T")
 _SCALARS = frozenset({type(None), bool, int, float, str})
-_MASK = b'"**********"'  # pydantic's text for every SecretStr and SecretBytes
+MASK = b'"**********"'  # pydantic's text for every SecretStr and SecretBytes
 
 
 class Codec(Protocol[T]):
@@ -115,10 +115,10 @@ class PydanticCodec(Generic[T]):
             # dump_json() would write NaN and the infinities as null.
             data = self._header + to_json(plain, inf_nan_mode="constants")
         except ValidationError as error:
-            raise InvalidArgumentError(f"not a value of the codec's type{_where(error)}") from None
+            raise InvalidArgumentError(f"not a value of the codec's type{where(error)}") from None
         except (PydanticSerializationError, ValueError):  # say, bytes that are no text
             raise InvalidArgumentError("not a value of the codec's type") from None
-        if _MASK in data and self.decode(data) != value:
+        if MASK in data and self.decode(data) != value:
             raise InvalidArgumentError(
                 "pydantic writes a Secret as asterisks, and it would be lost: give the field a "
                 "serializer, and encrypt it with EncryptedCodec"
@@ -138,7 +138,7 @@ class PydanticCodec(Generic[T]):
                 data[len(self._header) :], by_alias=False, by_name=True
             )
         except ValidationError as error:
-            raise CorruptValueError(f"not a value of the codec's type{_where(error)}") from None
+            raise CorruptValueError(f"not a value of the codec's type{where(error)}") from None
         except PydanticUserError:
             raise  # the model itself is wrong, not the value
         except Exception as error:  # noqa: BLE001 - a model's own validator may raise anything
@@ -185,7 +185,7 @@ def _is_plain(annotation: Any) -> bool:
     return origin in {list, Union, UnionType} and all(map(_is_plain, parts))
 
 
-def _where(error: ValidationError) -> str:
+def where(error: ValidationError) -> str:
     """Return the wrong fields' names; pydantic's own text shows values, which may be secret."""
     places = (".".join(map(str, item["loc"])) for item in error.errors(include_input=False))
     fields = sorted({place for place in places if place})
