@@ -1,10 +1,12 @@
 """A client, cache and session toolkit over Valkey and Redis: the public names."""
 
+from valkey_redis.acquisition import Acquisition, AsyncAcquisition
 from valkey_redis.cache import AsyncCache, Cache, Warmed
 from valkey_redis.caching import CacheStats
 from valkey_redis.client import AsyncValkeyClient, ValkeyClient
 from valkey_redis.codec import JSON, Codec, JsonCodec, PydanticCodec
 from valkey_redis.config import ValkeyConfig
+from valkey_redis.decision import Decision
 from valkey_redis.decorators import cached, get_or_set_cache, invalidate_cache, warm_cache
 from valkey_redis.default import (
     configure,
@@ -22,6 +24,9 @@ from valkey_redis.errors import (
     CorruptValueError,
     EmbeddedServerError,
     InvalidArgumentError,
+    LockError,
+    LockLostError,
+    LockNotAcquiredError,
     OutOfMemoryError,
     SchemaVersionError,
     ServerTimeoutError,
@@ -29,14 +34,32 @@ from valkey_redis.errors import (
     ValkeyRedisError,
 )
 from valkey_redis.keys import Keys
+from valkey_redis.limit_calls import check_rate_limit, service_rate_limit, verify_and_limit
+from valkey_redis.limits import (
+    GCRA,
+    FixedWindow,
+    SlidingCounter,
+    SlidingLog,
+    TokenBucket,
+)
+from valkey_redis.lock import AsyncLock, Lock
 from valkey_redis.pubsub import Message
+from valkey_redis.ratelimit import AsyncRateLimiter, RateLimiter
+from valkey_redis.session import AsyncSessionStore, SessionStore
+from valkey_redis.session_plan import Session
 from valkey_redis.store import AsyncModelStore, ModelStore
 from valkey_redis.write_behind import AsyncWriteBehind, Write, WriteBehind
 
 __all__ = [
+    "GCRA",
     "JSON",
+    "Acquisition",
+    "AsyncAcquisition",
     "AsyncCache",
+    "AsyncLock",
     "AsyncModelStore",
+    "AsyncRateLimiter",
+    "AsyncSessionStore",
     "AsyncValkeyClient",
     "AsyncWriteBehind",
     "AuthenticationError",
@@ -46,18 +69,30 @@ __all__ = [
     "CommandError",
     "ConfigurationError",
     "CorruptValueError",
+    "Decision",
     "EmbeddedServerError",
     "EncryptedCodec",
+    "FixedWindow",
     "InvalidArgumentError",
     "JsonCodec",
     "Keys",
+    "Lock",
+    "LockError",
+    "LockLostError",
+    "LockNotAcquiredError",
     "Message",
     "ModelStore",
     "OutOfMemoryError",
     "PydanticCodec",
+    "RateLimiter",
     "SchemaVersionError",
     "ServerTimeoutError",
     "ServerUnavailableError",
+    "Session",
+    "SessionStore",
+    "SlidingCounter",
+    "SlidingLog",
+    "TokenBucket",
     "ValkeyClient",
     "ValkeyConfig",
     "ValkeyRedisError",
@@ -66,6 +101,7 @@ __all__ = [
     "WriteBehind",
     "aconnect",
     "cached",
+    "check_rate_limit",
     "configure",
     "connect",
     "get_async_cache",
@@ -74,5 +110,7 @@ __all__ = [
     "get_client",
     "get_or_set_cache",
     "invalidate_cache",
+    "service_rate_limit",
+    "verify_and_limit",
     "warm_cache",
 ]

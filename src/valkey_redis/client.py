@@ -1,8 +1,9 @@
 """The two clients: `ValkeyClient` and `AsyncValkeyClient`."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from valkey_redis import commands, scripts
 from valkey_redis.codec import JSON, Codec
@@ -10,9 +11,13 @@ from valkey_redis.commands import Command, Key, Lifetime
 from valkey_redis.config import ValkeyConfig
 from valkey_redis.driver import AsyncRawClient, RawClient, aconnect, connect
 from valkey_redis.errors import Translated, ValkeyRedisError, is_unknown_script
+from valkey_redis.listening import listener
 from valkey_redis.pipeline import AsyncPipeline, Pipeline
 from valkey_redis.pubsub import AsyncPubSub, PubSub
 from valkey_redis.scripts import Script
+
+if TYPE_CHECKING:
+    from valkey_redis.lock import AsyncLock, Lock
 
 R = TypeVar("R")
 SCAN_COUNT = 500  # keys that the server looks at in one step of SCAN
@@ -115,9 +120,37 @@ class ValkeyClient:
         """Send the value to the channel's subscribers; return how many the answering node had."""
         return self.send(commands.publish(self._codec, channel, value))
 
-    def pubsub(self, *channels: str) -> PubSub:
-        """Return a context manager that listens to the channels."""
-        return PubSub(self.raw.pubsub, channels, self._codec, self._errors)
+    def pubsub(self, *channels: str, near: str | None = None) -> PubSub:
+        """Return a context manager that listens to the channels.
+
+        With `near`, a key, it listens on a connection of its own, beside the pool's, at the
+        node that serves the key: what that node publishes is counted there.
+        """
+        open_ = self.raw.pubsub if near is None else partial(listener, self.raw, near)
+        return PubSub(open_, channels, self._codec, self._errors)
+
+    def lock(
+        self,
+        name: str,
+        timeout: Lifetime = 10.0,
+        *,
+        sleep: Lifetime | None = None,
+        blocking: bool = True,
+        blocking_timeout: Lifetime | None = None,
+        thread_local: bool = True,
+    ) -> "Lock":
+        """Return a lock of this name; nothing is sent yet. See `Lock`, which has more settings."""
+        from valkey_redis.lock import Lock  # noqa: PLC0415 - it is built upon this module
+
+        return Lock(
+            self,
+            name,
+            timeout,
+            sleep=sleep,
+            blocking=blocking,
+            blocking_timeout=blocking_timeout,
+            thread_local=thread_local,
+        )
 
     def run(self, script: Script, keys: Sequence[Key] = (), args: Sequence[Any] = ()) -> Any:
         """Run a script, which must name every key that it touches; return the server's reply."""
@@ -249,9 +282,37 @@ class AsyncValkeyClient:
         """Send the value to the channel's subscribers; return how many the answering node had."""
         return await self.send(commands.publish(self._codec, channel, value))
 
-    def pubsub(self, *channels: str) -> AsyncPubSub:
-        """Return a context manager that listens to the channels."""
-        return AsyncPubSub(self.raw.pubsub, channels, self._codec, self._errors)
+    def pubsub(self, *channels: str, near: str | None = None) -> AsyncPubSub:
+        """Return a context manager that listens to the channels.
+
+        With `near`, a key, it listens on a connection of its own, beside the pool's, at the
+        node that serves the key: what that node publishes is counted there.
+        """
+        open_ = self.raw.pubsub if near is None else partial(listener, self.raw, near)
+        return AsyncPubSub(open_, channels, self._codec, self._errors)
+
+    def lock(
+        self,
+        name: str,
+        timeout: Lifetime = 10.0,
+        *,
+        sleep: Lifetime | None = None,
+        blocking: bool = True,
+        blocking_timeout: Lifetime | None = None,
+        thread_local: bool = True,
+    ) -> "AsyncLock":
+        """Return a lock of this name; nothing is sent yet. See `Lock`, which has more settings."""
+        from valkey_redis.lock import AsyncLock  # noqa: PLC0415 - it is built upon this module
+
+        return AsyncLock(
+            self,
+            name,
+            timeout,
+            sleep=sleep,
+            blocking=blocking,
+            blocking_timeout=blocking_timeout,
+            thread_local=thread_local,
+        )
 
     async def run(self, script: Script, keys: Sequence[Key] = (), args: Sequence[Any] = ()) -> Any:
         """Run a script, which must name every key that it touches; return the server's reply."""

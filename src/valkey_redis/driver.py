@@ -188,7 +188,7 @@ class _Builder:
             bases = (AsyncDirect if self.face else Direct, *bases)
         bases = (AsyncRetrying if self.face else Retrying, *bases)
         members = {"_retry": self._repeat(), "_names_command": self.driver == "valkey"}
-        return type(name, bases, members | {"_driver": self.driver})
+        return type(name, bases, members | {"_driver": self.driver, "_face": self.face})
 
     def _no_retry(self) -> Any:
         return self._module(f"{self.face}.retry").Retry(self._module(".backoff").NoBackoff(), 0)

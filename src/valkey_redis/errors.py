@@ -44,6 +44,18 @@ class SchemaVersionError(CorruptValueError):
     """Stored bytes were written under another schema version."""
 
 
+class LockError(ValkeyRedisError):
+    """A lock cannot be used like this: this thread or task does not hold it."""
+
+
+class LockNotAcquiredError(LockError):
+    """The lock was not free in the time that there was for it."""
+
+
+class LockLostError(LockError):
+    """The lease is over: it ran out, and somebody else may have the lock."""
+
+
 class EmbeddedServerError(ValkeyRedisError):
     """The embedded server did not start, or is not available on this platform."""
 

@@ -6,6 +6,13 @@
 | `{namespace}:cache:{key}`            | string | always         | a cached value, or the lease of who loads it: see entry.py |
 | `{namespace}:epoch`                  | string | always         | the version of all its cached values; gone, they are invalid |
 | `{namespace}:tag:{tag}`              | string | always         | the same, of those with a tag |
+| `{namespace}:limit:{{subject}}:{policy}` | string, zset | always | what a limit has admitted: see lua/limit_*.lua; or `:{{slot}}:{subject}:` |
+| `{namespace}:lock:{{name}}`          | string | always         | a lock: its owner's token and fence, see lock.lua |
+| `{namespace}:lock:{{name}}:fence`    | string | always         | the last fence of the lock |
+| `{namespace}:lock:{{name}}:queue`    | zset   | always         | the tokens of those who wait for it |
+| `{namespace}:lock:{{name}}:left:{token}` | string | always     | that this token gave up, and is not let in again |
+| `{namespace}:session:{tag}:{handle}` | hash   | always         | a session: see session_plan.py; `{tag}` is a hash tag, its user's |
+| `{namespace}:sessions:{tag}`         | zset   | always         | a user's sessions: handles by the moment they expire |
 
 In a cluster the middle two are spread over 256 hash tags: `{namespace}:cache:{a7}:{key}`
 beside `{namespace}:epoch:{a7}`, so that a value and its epoch are read by one command, on
@@ -105,3 +112,19 @@ class CacheKeys:
     def tag(self, tag: str) -> str:
         """Return where the version of the values with a tag is."""
         return self._keys.key("tag", tag)
+
+
+class LockKeys:
+    """The keys of one lock, in one slot, and the channels on which its waiters are called."""
+
+    def __init__(self, namespace: str, name: str) -> None:
+        self.lock = f"{Keys(namespace).key('lock')}:{{{escape(name)}}}"
+        self.fence, self.queue = f"{self.lock}:fence", f"{self.lock}:queue"
+
+    def mark(self, token: str) -> str:
+        """Return where it is noted that a token has left for good."""
+        return f"{self.lock}:left:{token}"
+
+    def channel(self, token: str) -> str:
+        """Return the channel to which a waiter listens; it is no key, and cannot be one's name."""
+        return f"{self.lock}:wake:{token}"

@@ -61,15 +61,21 @@ class PubSub:
     def __enter__(self) -> Self:
         with self._errors:
             self._driver = self._open()
-            self._driver.subscribe(*self._channels)
-            confirmed, deadline = 0, time.monotonic() + SUBSCRIBE_TIMEOUT
-            while confirmed < len(set(self._channels)):
-                if time.monotonic() > deadline:
-                    self._driver.close()
-                    raise ServerTimeoutError("the subscription was not confirmed")
-                event = self._driver.get_message(timeout=0.1)
-                confirmed += event is not None and event["type"] == "subscribe"
+            try:
+                self._subscribe()
+            except BaseException:
+                self._driver.close()
+                raise
         return self
+
+    def _subscribe(self) -> None:
+        self._driver.subscribe(*self._channels)
+        confirmed, deadline = 0, time.monotonic() + SUBSCRIBE_TIMEOUT
+        while confirmed < len(set(self._channels)):
+            if time.monotonic() > deadline:
+                raise ServerTimeoutError("the subscription was not confirmed")
+            event = self._driver.get_message(timeout=0.1)
+            confirmed += event is not None and event["type"] == "subscribe"
 
     def __exit__(
         self,
@@ -77,6 +83,10 @@ class PubSub:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening, as leaving the block does."""
         self._driver.close()
 
     def get(self, timeout: float) -> Message | None:
@@ -113,15 +123,21 @@ class AsyncPubSub:
     async def __aenter__(self) -> Self:
         with self._errors:
             self._driver = self._open()
-            await self._driver.subscribe(*self._channels)
-            confirmed, deadline = 0, time.monotonic() + SUBSCRIBE_TIMEOUT
-            while confirmed < len(set(self._channels)):
-                if time.monotonic() > deadline:
-                    await self._driver.aclose()
-                    raise ServerTimeoutError("the subscription was not confirmed")
-                event = await self._driver.get_message(timeout=0.1)
-                confirmed += event is not None and event["type"] == "subscribe"
+            try:
+                await self._subscribe()
+            except BaseException:
+                await self._driver.aclose()
+                raise
         return self
+
+    async def _subscribe(self) -> None:
+        await self._driver.subscribe(*self._channels)
+        confirmed, deadline = 0, time.monotonic() + SUBSCRIBE_TIMEOUT
+        while confirmed < len(set(self._channels)):
+            if time.monotonic() > deadline:
+                raise ServerTimeoutError("the subscription was not confirmed")
+            event = await self._driver.get_message(timeout=0.1)
+            confirmed += event is not None and event["type"] == "subscribe"
 
     async def __aexit__(
         self,
@@ -129,6 +145,10 @@ class AsyncPubSub:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop listening, as leaving the block does."""
         await self._driver.aclose()
 
     async def get(self, timeout: float) -> Message | None:  # noqa: ASYNC109 - a named parameter, as in the sync face

@@ -71,8 +71,7 @@ class Retrying:
 
     def execute_repeatable(self, *args: Any) -> Any:
         """Send the command, and again after any failure: its caller says that this is harmless."""
-        send = cast("Any", super()).execute_command
-        return self._retry.call_with_retry(lambda: send(*args), _ignore)
+        return self._retry.call_with_retry(lambda: self.execute_once(*args), _ignore)
 
     def execute_once(self, *args: Any) -> Any:
         """Send the command, and never again."""
@@ -95,8 +94,7 @@ class AsyncRetrying:
 
     async def execute_repeatable(self, *args: Any) -> Any:
         """Send the command, and again after any failure: its caller says that this is harmless."""
-        send = cast("Any", super()).execute_command
-        return await self._retry.call_with_retry(lambda: send(*args), _aignore)
+        return await self._retry.call_with_retry(lambda: self.execute_once(*args), _aignore)
 
     async def execute_once(self, *args: Any) -> Any:
         """Send the command, and never again."""
