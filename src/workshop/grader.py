@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,7 +36,7 @@ else:
 class Result:
     """How one test went: `outcome` is passed, failed, todo (not written yet) or broken.
 
-    `shown` is what the server saw, line by line; `printed` what the code printed last. `said` and `verbs` are for fingerprints:
+    `mistake` is the name of the file that was put over the one graded, if one was; `shown` is what the server saw, line by line; `printed` what the code printed last. `said` and `verbs` are for fingerprints:
     the message without the learner's key names, and the kinds of commands sent.
     """
 
@@ -44,6 +45,7 @@ class Result:
     claim: str
     outcome: str
     backend: str = ""
+    mistake: str = ""
     message: str = ""
     where: str = ""
     shown: list[str] = field(default_factory=list)
@@ -57,19 +59,21 @@ def grade(
     file: Path,
     *,
     backend: str,
-    mistake: Path | None = None,
-    task: int | None = None,
+    mistakes: Sequence[Path] = (),
+    tasks: Collection[int] = (),
     own_server: str | None = None,
     timeout: float = TIMEOUT,
 ) -> list[Result]:
     """Return one result a test, in order; `backend` may name several, with a comma between.
 
-    With `task` only that one's tests are run.
+    Each of the `mistakes` is put over the file in turn, and graded alone. With `tasks` only
+    their tests are run. `timeout` is in seconds, for each of the mistakes.
     Raises ValueError with the tests' own last words if they could not be run at all.
     """
     arguments = [str(entry.tests), "--exercise-file", str(file), "--backend", backend]
-    arguments += ["--mistake", str(mistake)] if mistake else []
-    arguments += ["-k", f"test_task{task}_"] if task else []
+    for mistake in mistakes:
+        arguments += ["--mistake", str(mistake)]
+    arguments += ["-k", " or ".join(f"test_task{task}_" for task in tasks)] if tasks else []
     # Other plugins than our own would only cost time.
     environment = {**os.environ, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     environment.pop(OWN_SERVER, None)
@@ -80,7 +84,7 @@ def grade(
         process = _processes.Process(target=_run_tests, args=(arguments, environment, folder))
         process.start()
         try:
-            process.join(timeout)
+            process.join(timeout * max(1, len(mistakes)))
             overdue = process.is_alive()
         finally:
             process.kill()
@@ -125,6 +129,7 @@ def _cut_short(last: Result, message: str) -> Result:
         claim="Every function comes to an end.",
         outcome="failed",
         backend=last.backend,
+        mistake=last.mistake,
         message=message,
     )
 

@@ -43,15 +43,14 @@ def renew(number: int | None = None) -> None:
     renewed = {f"{entry.number}" for entry in entries}
     found = {name: mark for name, mark in known.items() if name.split(".")[0] not in renewed}
     for entry in entries:
-        for mistake in entry.mistake:
-            for file in entry.mistake_files(mistake.name):
-                results = grade(
-                    entry,
-                    entry.solution,
-                    backend=entry.backends[-1],
-                    mistake=file,
-                    task=mistake.task,
-                )
-                found[f"{entry.number}.{file.stem}"] = fingerprint(results, mistake.task)
+        for task in sorted({mistake.task for mistake in entry.mistake}):
+            names = [mistake.name for mistake in entry.mistake if mistake.task == task]
+            files = [file for name in names for file in entry.mistake_files(name)]
+            results = grade(
+                entry, entry.solution, backend=entry.backends[-1], mistakes=files, tasks=[task]
+            )
+            for file in files:
+                own = [result for result in results if result.mistake == file.stem]
+                found[f"{entry.number}.{file.stem}"] = fingerprint(own, task)
     text = json.dumps(dict(sorted(found.items())), indent=2)
     FINGERPRINTS.write_text(text + "\n", encoding="utf-8")

@@ -32,7 +32,7 @@ OWN_SERVER = (
 )
 
 
-ENDLESS = pytest.StashKey[set[str]]()
+ENDLESS = pytest.StashKey[set[tuple[str, Path | None]]]()
 
 
 class Target(NamedTuple):
@@ -47,7 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the grader's options."""
     group = parser.getgroup("workshop")
     group.addoption("--exercise-file", type=Path, help="grade this file instead of the solution")
-    group.addoption("--mistake", type=Path, help="put these definitions over the file's")
+    group.addoption(
+        "--mistake",
+        type=Path,
+        action="append",
+        help="put these definitions over the file's; several are graded one after the other",
+    )
     group.addoption("--backend", default="valkey", help="fakeredis, valkey, or both with a comma")
     group.addoption("--notes", type=Path, help="write one line of JSON for each test here")
 
@@ -59,11 +64,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     option = metafunc.config.option
     if option.exercise_file:
         file = option.exercise_file.resolve()
-        targets = [Target(file, option.mistake, name) for name in option.backend.split(",")]
+        targets = [
+            Target(file, mistake, name)
+            for mistake in option.mistake or [None]
+            for name in option.backend.split(",")
+        ]
     else:
         entry = exercises()[int(metafunc.module.__name__.rpartition("_")[2])]
         targets = [Target(entry.solution, None, backend) for backend in entry.backends]
-    metafunc.parametrize("target", targets, ids=[target.backend for target in targets])
+    metafunc.parametrize("target", targets, ids=map(_id, targets))
+
+
+def _id(target: Target) -> str:
+    return f"{target.mistake.stem}-{target.backend}" if target.mistake else target.backend
 
 
 @pytest.fixture(scope="session")
@@ -105,14 +118,16 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     if item.config.option.notes is None or not hasattr(signal, "setitimer"):
         return (yield)
 
-    task = re.match(r"test_task\d+", item.name)
+    name = re.match(r"test_task\d+", item.name)
+    callspec = getattr(item, "callspec", None)
+    task = (name[0], callspec.params["target"].mistake) if name and callspec else None
     endless = item.session.stash.setdefault(ENDLESS, set())
-    if task and task[0] in endless:
+    if task in endless:
         raise EndlessError  # the task's other tests would take as long, and say the same
 
     def stop(*_: object) -> None:
         if task:
-            endless.add(task[0])
+            endless.add(task)
         raise EndlessError
 
     before = signal.signal(signal.SIGALRM, stop)
@@ -121,7 +136,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         return (yield)
     except TooManyTripsError:
         if task:
-            endless.add(task[0])
+            endless.add(task)
         raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -164,6 +179,7 @@ def _write(item: pytest.Item, note: dict[str, Any]) -> None:
         "test": item.name.partition("[")[0],
         "task": int(task[1]),
         "backend": target.backend,
+        "mistake": target.mistake.stem if target.mistake else "",
         "claim": " ".join((item.function.__doc__ or "").split()),
     }
     with notes.open("a", encoding="utf-8") as file:

@@ -22,6 +22,8 @@ MISTAKES = [
     for mistake in entry.mistake
     for file in entry.mistake_files(mistake.name)
 ]
+# One process grades all mistakes of a task: to start one for each takes longer than their tests.
+TASKS = sorted({(entry.number, mistake.task) for entry, mistake, _ in MISTAKES})
 
 ALTERNATIVES = [
     (entry, file)
@@ -124,37 +126,53 @@ def test_the_solution_copied_in_passes(entry: ExerciseEntry) -> None:
     assert set(outcomes(results).values()) == {"passed"}, outcomes(results)
 
 
-@pytest.mark.parametrize(("entry", "mistake", "file"), MISTAKES, ids=name_of)
-def test_every_mistake_fails_in_its_own_task(
-    entry: ExerciseEntry, mistake: Mistake, file: Path
-) -> None:
+@pytest.mark.parametrize(("number", "task"), TASKS)
+def test_every_mistake_fails_in_its_own_task(number: int, task: int) -> None:
     """On each backend a known mistake fails by an assertion, in its own task, and gets its name."""
+    entry = exercises()[number]
+    own = [(m, file) for e, m, file in MISTAKES if e.number == number and m.task == task]
     # Tests that cannot come to what is replaced say of it what they say of the solution.
-    reached = tasks_that_reach(entry, set(functions(file)))
-    assert mistake.task in reached
-    task = mistake.task if reached == {mistake.task} else None
-    backends = ",".join(entry.backends)
-    both = grade(entry, entry.solution, backend=backends, mistake=file, task=task)
-    for backend in entry.backends:
-        results = [result for result in both if result.backend == backend]
-        failed = [result for result in results if result.outcome != "passed"]
-        assert failed, f"{mistake.name} passes every test on {backend}"
-        assert {result.task for result in failed} == {mistake.task}, outcomes(failed)
-        for result in failed:
-            assert result.outcome == "failed", result
-            assert "raised" not in result.message, result.message
-        assert recognise(entry, results, mistake.task) == mistake, (
-            f"its fingerprint on {backend} has changed: `make fingerprints` renews them all"
+    reached = {file: tasks_that_reach(entry, set(functions(file))) for _, file in own}
+    results = grade(
+        entry,
+        entry.solution,
+        backend=",".join(entry.backends),
+        mistakes=[file for _, file in own],
+        tasks=[task],
+    )
+    for others in {frozenset(tasks - {task}) for tasks in reached.values()} - {frozenset()}:
+        files = [file for file, tasks in reached.items() if tasks - {task} == others]
+        results += grade(
+            entry, entry.solution, backend=entry.backends[0], mistakes=files, tasks=others
         )
-        lines = report(entry, results)
-        assert len(lines) <= 22, lines
-        assert max(map(len, lines)) <= 80, lines
+    for mistake, file in own:
+        assert task in reached[file], f"{file.stem}: none of its task's tests calls it"
+        for backend in entry.backends:
+            of_it = [r for r in results if (r.mistake, r.backend) == (file.stem, backend)]
+            check_mistake(entry, mistake, file.stem, of_it)
+
+
+def check_mistake(entry: ExerciseEntry, mistake: Mistake, file: str, results: list[Result]) -> None:
+    """Assert that the results of one backend are those of a mistake that is caught."""
+    failed = [result for result in results if result.outcome != "passed"]
+    assert failed, f"{file} passes every test"
+    assert {result.task for result in failed} == {mistake.task}, (file, outcomes(failed))
+    for result in failed:
+        assert result.outcome == "failed", (file, result)
+        assert "raised" not in result.message, (file, result.message)
+    assert recognise(entry, results, mistake.task) == mistake, (
+        f"{file}: its fingerprint on {failed[0].backend} has changed: "
+        f"`make fingerprints-{entry.number}` renews it"
+    )
+    lines = report(entry, results)
+    assert len(lines) <= 22, (file, lines)
+    assert max(map(len, lines)) <= 80, (file, lines)
 
 
 @pytest.mark.parametrize(("entry", "file"), ALTERNATIVES, ids=name_of)
 def test_other_correct_solutions_pass(entry: ExerciseEntry, file: Path) -> None:
     """What is right in another way (Lua, WATCH, other types) passes: effects count, not spelling."""
-    results = grade(entry, entry.solution, backend=",".join(entry.backends), mistake=file)
+    results = grade(entry, entry.solution, backend=",".join(entry.backends), mistakes=[file])
     assert {result.backend for result in results} == set(entry.backends)
     assert {result.outcome for result in results} == {"passed"}, [r for r in results if r.message]
 
@@ -167,20 +185,25 @@ def test_no_two_mistakes_look_alike() -> None:
     assert len({mark for mark, _ in named}) == len(named)
 
 
-@pytest.mark.parametrize(("entry", "first", "second"), PAIRS, ids=name_of)
-def test_two_mistakes_get_no_wrong_name(
-    entry: ExerciseEntry, first: Mistake, second: Mistake, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(
+    ("number", "task"), sorted({(entry.number, first.task) for entry, first, _ in PAIRS})
+)
+def test_two_mistakes_get_no_wrong_name(number: int, task: int, tmp_path: Path) -> None:
     """Code with two mistakes of one task is named by one of them or not at all."""
-    both = tmp_path / "both.py"
-    both.write_text(
-        "\n\n".join(
+    entry = exercises()[number]
+    pairs = [(a, b) for e, a, b in PAIRS if (e.number, a.task) == (number, task)]
+    files = []
+    for first, second in pairs:
+        texts = [
             entry.mistake_files(m.name)[0].read_text(encoding="utf-8") for m in (first, second)
-        )
-    )
-    results = grade(entry, entry.solution, backend="fakeredis", mistake=both, task=first.task)
-    assert any(result.outcome == "failed" for result in results)
-    assert recognise(entry, results, first.task) in {first, second, None}
+        ]
+        files.append(tmp_path / f"{first.name}+{second.name}.py")
+        files[-1].write_text("\n\n".join(texts), encoding="utf-8")
+    results = grade(entry, entry.solution, backend="fakeredis", mistakes=files, tasks=[task])
+    for (first, second), file in zip(pairs, files, strict=True):
+        own = [result for result in results if result.mistake == file.stem]
+        assert any(result.outcome == "failed" for result in own), file.stem
+        assert recognise(entry, own, task) in {first, second, None}, file.stem
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=name_of)
@@ -197,7 +220,7 @@ def test_deleting_a_function_passes_nothing(entry: ExerciseEntry, tmp_path: Path
     name = functions(entry.file)[0]
     deletion = tmp_path / f"without_{name}.py"
     deletion.write_text(f"del {name}\n")
-    results = grade(entry, entry.solution, backend="fakeredis", mistake=deletion)
+    results = grade(entry, entry.solution, backend="fakeredis", mistakes=[deletion])
     broken = [result for result in results if result.outcome == "broken"]
     assert broken, f"without {name} every test passes"
     assert f"`{name}`" in broken[0].message

@@ -16,7 +16,7 @@ def grade_code(folder: Path, code: str, *, timeout: float = 30) -> list[Result]:
     """Grade exercise 0 with this code put over its solution."""
     file = folder / "code.py"
     file.write_text(code)
-    return grade(ENTRY, ENTRY.solution, backend="fakeredis", mistake=file, timeout=timeout)
+    return grade(ENTRY, ENTRY.solution, backend="fakeredis", mistakes=[file], timeout=timeout)
 
 
 @pytest.mark.parametrize("ending", ["os._exit(0)", "os._exit(1)", "os.kill(os.getpid(), 9)"])
@@ -24,7 +24,7 @@ def test_code_that_ends_the_program_fails_where_it_was(tmp_path: Path, ending: s
     """Neither an exit code of 0 nor a crash passes for an end; the tasks before it stay done."""
     file = tmp_path / "code.py"
     file.write_text(f"import os\ndef count_visit(client, page, seconds):\n    {ending}\n")
-    results = grade(ONE, ONE.solution, backend="fakeredis", mistake=file)
+    results = grade(ONE, ONE.solution, backend="fakeredis", mistakes=[file])
     assert {result.task for result in results if result.outcome == "passed"} == {1, 2, 3}
     assert (results[-1].task, results[-1].outcome) == (4, "failed")
     assert "your code ended the whole program" in results[-1].message
