@@ -5,11 +5,13 @@ run `make exercise-2` as often as you like: it shows the first task that is not 
 Stuck? `make hint-2`. To read first: docs/patterns.md.
 
 `client` is a connected valkey-py client that takes and returns text (`str`). You choose
-the keys' names, except where a task gives you the key, and may keep other keys beside it.
-Times are in seconds. Several clients run your functions at the same time, any of them may
-die between two commands, and any key may expire or be evicted at any moment: a cache may
-forget, but it must not lie. The tests move the time: take it from `time.time()` or
-`time.monotonic()`, wait with `time.sleep()`, and start no threads.
+the keys' names, except where a task gives you the key, and may keep other keys beside it,
+also for longer; but every key expires, except what task 6 puts off. Times are in seconds,
+and where they are floats, fractions of one count. Several clients run your functions at the
+same time, and any of them may die between two commands. A cache may forget, but it must not
+lie: in tasks 7, 9 and 10 not even if the server evicts any key at any moment. (In 4 and 5 it
+may then; docs/patterns.md says why, and what closes that.) The tests move the time: take it
+from `time.time()` or `time.monotonic()`, wait with `time.sleep()`, and start no threads.
 """
 
 import time
@@ -51,8 +53,8 @@ def get_or_load(client: Valkey, key: str, load: Callable[[], Any], seconds: floa
 
     Values are what JSON can hold; `None`, `0`, `""`, `False` and `[]` are values too, and
     are not loaded twice. An entry lives for `seconds`, less up to a tenth, drawn anew for
-    each: what was stored together must not expire together. A hit takes one round trip.
-    If `load` raises, so does this, and nothing is stored.
+    each: what was stored together must not expire together. A hit takes one round trip, and
+    runs no code that comes from the cache. If `load` raises, so does this; nothing is stored.
     """
     raise NotImplementedError
 
@@ -65,9 +67,10 @@ def call_key(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
 
     The same call has the same key however it is written (`f(5)`, `f(a=5)`, a default left
     out or given), today, tomorrow and in every process. Other calls, and calls of other
-    functions, have other keys: `2` is not `"2"`, `("a:b",)` is not `("a", "b")`. Arguments
-    are text, numbers, booleans, None, and lists and tuples of these; raise TypeError for an
-    object of any other kind, as its name in the next process is not known.
+    functions, have other keys: `2` is not `"2"`, nor `2.0`; `("a:b",)` is not `("a", "b")`.
+    Arguments are text, numbers, booleans, None, and lists and tuples of these (a tuple may
+    count as a list). Raise TypeError for any other object, also for a dict: its name in the
+    next process is not known, or JSON would make text of its keys.
     """
     raise NotImplementedError
 
@@ -105,10 +108,11 @@ def find_user(
 
 
 def create_user(client: Valkey, table: Table, user_id: str, row: str, seconds: int) -> None:
-    """Write a new user's row to the table. From then on find_user finds it.
+    """Write a new user's row to the table. From then on find_user finds it, and not before.
 
     That holds also if somebody asks for the user at the same moment, and has been told by
-    the table already that there is none. A row that is put into the cache lives `seconds`.
+    the table already that there is none; or if the table refuses the row, and raises. A row
+    that is put into the cache lives `seconds`.
     """
     raise NotImplementedError
 
@@ -147,8 +151,8 @@ def write_out(client: Valkey, prices: Prices, worker: str) -> int:
 
     Do not wait for more. Nothing that was put off is ever lost: not what comes in meanwhile,
     and not if this worker dies at any point; it is then started again under the same name,
-    and may write a price twice. Only one worker runs at a time. What is written, and only
-    that, is gone from the server.
+    and may write a price twice. Only one worker runs at a time, perhaps after days. What is
+    written, and only that, is gone from the server, also after a death.
     """
     raise NotImplementedError
 
@@ -161,8 +165,9 @@ def get_tagged(
 ) -> str:
     """Return the value under `key`, else load it and keep it for `seconds` under its tags.
 
-    A value that was kept, or whose load began, before any of its tags was invalidated is
-    never returned by a call that begins after that. A hit takes two round trips at most.
+    A value is any text. One that was kept, or whose load began, before any of its tags was
+    invalidated is never returned by a call that begins after that. A hit takes two round
+    trips at most.
     """
     raise NotImplementedError
 
@@ -186,9 +191,10 @@ def load_once(
 ) -> str:
     """Return the value under `key`; if there is none, one client loads it, and the others wait.
 
-    Who loads holds a lease, which ends by itself after `lease` seconds, and stores the value
-    for `seconds`. Who waits looks again every PAUSE, and takes the value, or the lease if
-    that is free. After `patience` seconds it waits no more and loads the value for itself.
+    Who loads holds a lease, which ends by itself after `lease` seconds, and stores the value,
+    any text, for `seconds`. Who waits looks again every PAUSE, and takes the value, or the
+    lease if that is free. After `patience` seconds, or a PAUSE before that, it waits no more
+    and loads the value for itself.
     If `load` raises, so does this; nothing is stored, and the lease is free at once. A lease
     that ran out may be another's by now, and is then left alone.
     """
@@ -205,7 +211,9 @@ def get_or_refresh(
 
     A new value is returned as it is. If it is old, one client takes a lease, for `lease`
     seconds, and loads; whoever comes meanwhile gets the old value at once. If that load
-    fails, the old value is returned. If there is none at all, or no more, this loads.
+    fails, the old value is returned; the lease is freed then, or left to run out, but if it
+    is another's by now it is left alone. If there is no value, or none any more, this loads,
+    and waits for nobody; but who has no lease then stores nothing.
     """
     raise NotImplementedError
 
@@ -259,10 +267,11 @@ def change_product(client: Valkey, table: Table, product_id: str, text: str) -> 
 
 
 def daily_report(client: Valkey, day: str, compute: Callable[[], str]) -> str:
-    """Return the report of a day, kept for an hour; to compute it takes up to 20 seconds.
+    """Return the report of a day, any text, kept for an hour; to compute it takes up to 20 seconds.
 
-    While one client computes it, the others wait, but for 30 seconds at most. A computation
-    that fails raises, and keeps nobody else from trying.
+    While one client computes it, the others wait, but for 30 seconds at most: then they
+    compute it too, or raise TimeoutError. A computation that fails raises, and keeps nobody
+    else from trying.
     """
     cached = client.get(f"report:{day}")
     if cached is not None:

@@ -74,9 +74,18 @@ def get_or_load(client: Valkey, key: str, load: Callable[[], Any], seconds: floa
 
 def call_key(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """Return the key of a call."""
+
+    def require_known(value: Any) -> None:
+        if isinstance(value, (list, tuple)):
+            for item in value:
+                require_known(item)
+        elif value is not None and not isinstance(value, (str, int, float)):
+            raise TypeError(f"no key can be made of a {type(value).__name__}")
+
+    require_known([*args, *kwargs.values()])  # JSON takes a dict too, and makes text of its keys
     bound = inspect.signature(function).bind(*args, **kwargs)
     bound.apply_defaults()
-    # JSON keeps types and parts apart, is the same everywhere, and refuses what it cannot name.
+    # JSON keeps types and parts apart, and is the same in every process.
     arguments = json.dumps(list(bound.arguments.values()), sort_keys=True)
     return f"call:{function.__module__}.{function.__qualname__}:{arguments}"
 
@@ -298,8 +307,10 @@ def daily_report(client: Valkey, day: str, compute: Callable[[], str]) -> str:
     while (cached := client.get(key)) is None:
         if client.set(lock, token, nx=True, ex=LEASE_SECONDS):
             try:
-                report = client.get(key) or compute()
-                client.set(key, report, ex=3600)
+                report = client.get(key)  # somebody may have stored it since we looked
+                if report is None:
+                    report = compute()
+                    client.set(key, report, ex=3600)
                 return str(report)
             finally:
                 client.eval(RELEASE, 1, lock, token)

@@ -1,6 +1,8 @@
 """What exercise 2's tests play with: sources, tables, time, and scenes of several clients."""
 
 import base64
+import copy
+import hashlib
 import json
 import math
 import os
@@ -8,31 +10,23 @@ import pickle
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import types
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
-from unittest import mock
+from typing import Any, Self
 
-from greenlet import getcurrent, greenlet
+from tests.support.scenes import Paused, Scene, nothing, now, pass_time, scene
 
-from valkey_redis.retrying import READ_ONLY
-from workshop.clock import virtual_time
-from workshop.exercise import ExerciseError
 from workshop.interleave import step
-from workshop.lab import Lab, TooManyTripsError
 from workshop.manifest import ROOT
-from workshop.schedule import Explored, RuleBrokenError, Step
+from workshop.recorder import Recorder, Sent
+from workshop.search import current
 
-NAMES = ("client A", "client B", "client C")
-MOST_STEPS, FIRST_STEPS = 40, 5  # of a scene that are shown
+FIRST_VERSION = 9  # the next one is 10, which as a text comes before "9"
 
 
-def nothing(*_: object) -> None:
-    """Do nothing."""
-
+__all__ = ["Paused", "Prices", "Scene", "Source", "Table", "nothing", "now", "pass_time", "scene"]
 
 # What is loaded from ---------------------------------------------------------------------
 
@@ -52,52 +46,86 @@ class Source:
         return self.value
 
 
-class Table:
-    """A database's table of texts. Each read and write is a step that others may come between."""
+class Database:
+    """What the tables have in common: each read and write is a step, and is seen in what is shown."""
 
-    def __init__(self, **rows: str) -> None:
-        self.rows, self.reads = rows, 0
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder, self.user = recorder, "you"
+        self.reads = 0
+        self.is_down = False
+
+    def as_seen_by(self, client: str) -> Self:
+        """Return the same table, used by that client of a scene."""
+        view = copy.copy(self)
+        view.user = client
+        return view
+
+    def step(self, what: str, action: Callable[[], Any], *, answers: bool) -> Any:
+        """Do something as a step that others may come between."""
+        made = step(what, action)
+        if current() is None:  # an exploration notes its steps itself
+            note = Sent(self.user, (what,), self.recorder.trips, made, answered=answers)
+            self.recorder.sent.append(note)
+        return made
+
+    def require_up(self) -> None:
+        """Raise ConnectionError while down."""
+        if self.is_down:
+            raise ConnectionError("the database is down")
+
+
+class Table(Database):
+    """A database's table of texts."""
+
+    def __init__(self, recorder: Recorder, **rows: str) -> None:
+        super().__init__(recorder)
+        self.rows = rows
         self.before_write: Callable[[], Any] = nothing  # what happens while a write is on its way
+        self.after_read: Callable[[], Any] = nothing  # and while an answer is
 
     def read(self, row_id: str) -> str | None:
         """Return the row, None if there is none."""
         self.reads += 1
-        found: str | None = step(f"table: read {row_id}", lambda: self.rows.get(row_id))
+        found: str | None = self.step(
+            f"table: read {row_id}", lambda: self.rows.get(row_id), answers=True
+        )
+        self.after_read()
         return found
 
     def write(self, row_id: str, row: str) -> None:
-        """Write the row."""
+        """Write the row; raise ConnectionError while down."""
         self.before_write()
-        step(f"table: write {row}", lambda: self.rows.update({row_id: row}))
+        self.require_up()
+        self.step(f"table: write {row}", lambda: self.rows.update({row_id: row}), answers=False)
 
 
-class Prices:
+class Prices(Database):
     """A table of prices, whose rows have a version that rises with each write."""
 
-    def __init__(self) -> None:
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(recorder)
         self.rows: dict[str, tuple[int, int]] = {}
         self.written: list[tuple[str, int]] = []
-        self.reads = 0
-        self.is_down = False
 
     def begin(self, **rows: int) -> None:
         """Hold these rows and nothing else."""
-        self.rows = {product: (1, cents) for product, cents in rows.items()}
+        self.rows = {product: (FIRST_VERSION, cents) for product, cents in rows.items()}
         self.written = []
 
     def read(self, product: str) -> tuple[int, int] | None:
         """Return (version, cents), None if there is none."""
         self.reads += 1
-        found: tuple[int, int] | None = step(
-            f"table: read {product}", lambda: self.rows.get(product)
+        found: tuple[int, int] | None = self.step(
+            f"table: read {product}", lambda: self.rows.get(product), answers=True
         )
         return found
 
     def write(self, product: str, cents: int) -> int:
         """Write the price and return its version; raise ConnectionError while down."""
-        if self.is_down:
-            raise ConnectionError("the database is down")
-        version: int = step(f"table: write {cents}", lambda: self._write(product, cents))
+        self.require_up()
+        version: int = self.step(
+            f"table: write {cents}", lambda: self._write(product, cents), answers=True
+        )
         return version
 
     def cents(self, product: str) -> int | None:
@@ -105,129 +133,10 @@ class Prices:
         return self.rows[product][1] if product in self.rows else None
 
     def _write(self, product: str, cents: int) -> int:
-        version = self.rows.get(product, (0, 0))[0] + 1
+        version = self.rows[product][0] + 1 if product in self.rows else FIRST_VERSION
         self.rows[product] = (version, cents)
         self.written.append((product, cents))
         return version
-
-
-# Time and scenes -------------------------------------------------------------------------
-
-
-def now() -> float:
-    """Return the time in seconds, which is virtual in a scene and in an exploration."""
-    return time.time()
-
-
-def pass_time(lab: Lab, seconds: float) -> None:
-    """Let time pass in the setup of an exploration."""
-    time.sleep(seconds)
-    lab.let_time_pass(seconds)
-
-
-class Scene:
-    """Several recorded clients of one lab, in a time that only sleeping and `wait` move."""
-
-    def __init__(self, lab: Lab, advance: Callable[[float], None]) -> None:
-        self.lab, self.wait = lab, advance
-        self._shown: int | None = None
-        self.clients = [lab.connect(name, lab.recorder) for name in NAMES]
-        lab.forget()
-
-    def require(self, *, holds: bool, message: str) -> None:
-        """Raise with what each client sent, in columns, unless the rule holds."""
-        if holds:
-            return
-        sent = self.lab.recorder.sent[: self._shown]
-        steps = [
-            Step(
-                NAMES.index(entry.client),
-                entry.text(),
-                entry.reply_text(),
-                entry.words[0].upper() not in READ_ONLY and bool(entry.reply),
-                (entry.words,),
-            )
-            for entry in sent
-            if entry.client in NAMES
-        ]
-        if len(steps) > MOST_STEPS:  # somebody who waits looks again and again
-            steps[FIRST_STEPS:-1] = [Step(steps[-1].actor, "... and so on", "", False, ())]
-        there = max((step.actor for step in steps), default=0) + 1
-        raise RuleBrokenError(message, steps, list(NAMES[:there]), Explored(1, 0))
-
-    def show_no_more(self) -> None:
-        """Leave out of what is shown all that comes from now on: the harm is done."""
-        self._shown = len(self.lab.recorder.sent)
-
-    def close(self) -> None:
-        """Close the clients."""
-        for client in self.clients:
-            client.close()
-
-
-@contextmanager
-def scene(lab: Lab, most: float = math.inf) -> Iterator[Scene]:
-    """Yield a scene: the code under test may sleep, for `most` seconds in all, and it takes no time."""
-    with virtual_time() as clock:
-
-        def advance(seconds: float) -> None:
-            clock.advance(seconds)
-            lab.let_time_pass(seconds)
-
-        slept = 0.0
-
-        def sleep(seconds: float) -> None:
-            nonlocal slept
-            slept += seconds
-            if slept > most:
-                made.show_no_more()
-                raise TooManyTripsError(f"after {most:.0f} s it still waits")
-            advance(seconds)
-
-        clock.on_sleep = sleep
-        made = Scene(lab, advance)
-        try:
-            # The driver reads none of these; the code under test may time a load by any.
-            with mock.patch.object(time, "perf_counter", time.monotonic):
-                yield made
-        finally:
-            made.close()
-
-
-class Paused:
-    """A call that stops in the middle of its load until `finish`, so that others come first."""
-
-    def __init__(self, call: Callable[[Callable[[], Any]], Any]) -> None:
-        self._greenlet = greenlet(lambda: call(self._stop))
-        self._value: Any = None
-        self.error: Exception | None = None
-        self._main: Any = None
-        self._go_on()
-
-    @property
-    def is_loading(self) -> bool:
-        """Whether the call has begun to load and waits for `finish`."""
-        return not self._greenlet.dead
-
-    def finish(self, value: Any) -> None:
-        """Let the load return the value, or raise it, and the call come to its end."""
-        self._value = value
-        self._go_on()
-
-    def _go_on(self) -> None:
-        self._main = getcurrent()
-        try:
-            self._greenlet.switch()
-        except (NotImplementedError, ExerciseError):
-            raise
-        except Exception as error:  # noqa: BLE001 - a failed load is part of the scene
-            self.error = error
-
-    def _stop(self) -> Any:
-        self._main.switch()
-        if isinstance(self._value, Exception):
-            raise self._value
-        return self._value
 
 
 # Keys in another process -------------------------------------------------------------------
@@ -254,6 +163,24 @@ def key_elsewhere(file: Path, mistake: Path | None) -> str:
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("key ")]
     return lines[-1].removeprefix("key ") if lines else ""
+
+
+def long_text(number: int) -> str:
+    """Return a text of 64 characters that differs in all of them from those of other numbers."""
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def room_in(keys: list[str]) -> float:
+    """Return for how many bits the keys have room, at most: what differs in each place of them."""
+    width = min(map(len, keys))
+    return sum(math.log2(len({key[i] for key in keys})) for i in range(width))
+
+
+def twin(function: types.FunctionType, module: str) -> types.FunctionType:
+    """Return the same function, under the same name, of another module."""
+    other = types.FunctionType(function.__code__, {"__name__": module}, function.__name__)
+    other.__qualname__, other.__defaults__ = function.__qualname__, function.__defaults__
+    return other
 
 
 # Pickle ------------------------------------------------------------------------------------

@@ -6,14 +6,17 @@ from contextlib import suppress
 from typing import Any
 
 from valkey_redis import Acquisition, LockLostError, ValkeyClient
-from valkey_redis.lock_plan import Listen, LockPlan, Send, Steps, Wait, plan_of
+from valkey_redis.lock_plan import Grant, Listen, LockPlan, Send, Steps, Undo, Wait, plan_of
 from valkey_redis.locking import Threads
 from valkey_redis.scripts import load
+from workshop.actors import ActorDiedError
 from workshop.interleave import explore, step
 from workshop.lab import Lab
 from workshop.schedule import End, Explored
+from workshop.search import current
 
 LEASE = 10.0  # seconds
+SLACK = 1.0  # seconds that a live server's clock may run on while nothing happens here
 NAME = "stock"
 
 
@@ -28,14 +31,15 @@ class Resource:
         self.inside: list[Acquisition] = []
         self.fences: list[int] = []  # of every acquisition, in the order in which they were used
         self.refused = 0
+        self.grant: Grant | None = None  # of who has the lock already when all begins
 
     def enter(self, acquisition: Acquisition) -> None:
         """Use it: whoever has no reason to think that its lease is over must be alone."""
-        if not acquisition.lost:
-            assert [other for other in self.inside if not other.lost] == [], "two owners"
+        if lives(acquisition):
+            assert not any(map(lives, self.inside)), "two owners"
         self.inside.append(acquisition)
         if self.fences and acquisition.fence <= self.fences[-1]:
-            assert acquisition.lost, f"fence {acquisition.fence} after {self.fences[-1]}"
+            assert not lives(acquisition), f"fence {acquisition.fence} after {self.fences[-1]}"
             self.refused += 1
         else:
             self.fences.append(acquisition.fence)
@@ -47,6 +51,11 @@ class Resource:
     def state(self) -> tuple[object, ...]:
         """Return all that differs from one moment to another."""
         return [item.fence for item in self.inside], self.fences, self.refused  # type: ignore[return-value]
+
+
+def lives(acquisition: Acquisition) -> bool:
+    """Return whether its lease still runs by the clock of who has it, also while it is released."""
+    return time.monotonic() < acquisition._until - SLACK
 
 
 class Messages:
@@ -117,8 +126,12 @@ class Slow(Threads):
                         self.messages.open(channel)
                     elif isinstance(made, Wait):
                         result = self._hear(channel, made.seconds)
-                    else:
+                    elif isinstance(made, Undo):
                         self.undo(made.command)
+                    else:
+                        self.messages.close(channel)
+                except ActorDiedError:
+                    raise  # the dead leave no queue
                 except BaseException as error:  # noqa: BLE001 - the steps judge it
                     made = steps.throw(error)
                 else:
@@ -132,12 +145,17 @@ class Slow(Threads):
         self.interrupted_at -= 1
         if self.interrupted_at == -1:
             raise KeyboardInterrupt
-        if not self.is_deaf:
-            heard = step("listens", lambda: self.messages.take(channel))
-            if heard is not None:
-                return int(heard)
-        time.sleep(seconds)
-        return None if self.is_deaf else self.messages.take(channel)
+        heard: int | None = step("waits", lambda: self._wake(channel, seconds))
+        return heard
+
+    def _wake(self, channel: str, seconds: float) -> int | None:
+        """Return the message that has come by now, or let the time pass until one looks by oneself."""
+        heard = None if self.is_deaf else self.messages.take(channel)
+        search = current()
+        if heard is None and search is not None:
+            search._clock.advance(seconds)
+            search._lab.let_time_pass(seconds)
+        return heard
 
 
 Want = Callable[[Slow, LockPlan, Resource], Any]
@@ -148,14 +166,32 @@ def use(doing: Slow, plan: LockPlan, resource: Resource, patience: float = float
     grant = doing.run(plan.acquire(patience))
     if grant is None:
         return "gave up"
-    acquisition = Acquisition(doing, plan, grant)
-    step("enters", lambda: resource.enter(acquisition))
-    resource.leave(acquisition)
-    with suppress(LockLostError):
+    return use_as(Acquisition(doing, plan, grant), resource)
+
+
+def use_as(acquisition: Acquisition, resource: Resource) -> str:
+    """Be inside until the server is told of the release."""
+    resource.enter(acquisition)
+    try:
         acquisition.release()
-        return "used"
-    assert acquisition.lost
-    return "lost"
+    except LockLostError:
+        return "lost"
+    finally:
+        resource.leave(acquisition)
+    return "used"
+
+
+def dawdle(doing: Slow, plan: LockPlan, resource: Resource) -> Any:
+    """Wait for the lock, and come to the resource some time later."""
+    acquisition = Acquisition(doing, plan, doing.run(plan.acquire(float("inf"))))
+    step("dawdles")
+    return use_as(acquisition, resource)
+
+
+def give_back(doing: Slow, plan: LockPlan, resource: Resource) -> Any:
+    """Have the lock already, and give it back."""
+    assert resource.grant is not None
+    return use_as(Acquisition(doing, plan, resource.grant), resource)
 
 
 def give_up(doing: Slow, plan: LockPlan, resource: Resource) -> Any:
@@ -189,10 +225,7 @@ def prolong(doing: Slow, plan: LockPlan, resource: Resource) -> Any:
     acquisition = Acquisition(doing, plan, grant)
     with suppress(LockLostError):
         acquisition.extend(2 * LEASE)
-        step("enters", lambda: resource.enter(acquisition))
-        resource.leave(acquisition)
-        acquisition.release()
-        return "used"
+        return use_as(acquisition, resource)
     return "lost"
 
 
@@ -205,6 +238,7 @@ def explore_lock(
 ) -> Explored:
     """Run every interleaving; in every state each key expires, and no two have the lock."""
     resource, messages = Resource(), Messages(lab)
+    observer = ValkeyClient(raw=lab.connect("", None, decode=False))
     plan = plan_of(NAME, LEASE, None, "app")
     for name in ("lock", "lock_extend"):  # else the first schedule has more steps than the others
         lab.server.script_load(load(name).source)
@@ -212,6 +246,8 @@ def explore_lock(
     def setup(_server: Any) -> None:
         resource.begin()
         messages.begin()
+        if give_back in wants:
+            resource.grant = Slow(observer, plan.keys.lock, messages).run(plan.acquire(0))
 
     def outside() -> object:
         messages.drain()
@@ -237,4 +273,5 @@ def explore_lock(
     actors = [actor(want) for want in wants]
     explored = explore(setup, actors, judge, crashes=crashes, lab=lab, outside=outside)
     messages.end()
+    observer.close()
     return explored

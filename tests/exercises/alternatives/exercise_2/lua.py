@@ -11,8 +11,7 @@ def get_or_load(client, key, load, seconds):
     stored = client.get("v1:" + key)
     if stored is None:
         stored = json.dumps({"value": load()})
-        spread = int(hashlib.sha256(key.encode()).hexdigest(), 16) % 1000 / 10_000
-        client.psetex("v1:" + key, int(seconds * (1 - spread) * 1000), stored)
+        client.psetex("v1:" + key, int(seconds * 1000 * (1 - random.random() / 10)), stored)
     return json.loads(stored)["value"]
 
 
@@ -104,9 +103,11 @@ def invalidate_tag(client, tag):
 
 
 def get_or_refresh(client, key, load, fresh, stale, lease):
-    # The key's own expiry tells how old the value is.
+    # The key's own expiry tells how old the value is; an epoch, which lives for longer, whether
+    # anything was forgotten since the load began.
     pipe = client.pipeline(transaction=True)
-    stored, left, before = pipe.get(key).pttl(key).get(key + ":g").execute()
+    pipe.set(key + ":epoch", uuid.uuid4().hex, nx=True, ex=86_400)
+    _, stored, left, before = pipe.get(key).pttl(key).get(key + ":epoch").execute()
     if stored is not None and left > stale * 1000:
         return stored
     if not client.set(key + ":lease", 1, nx=True, px=int(lease * 1000)) and stored is not None:
@@ -118,15 +119,14 @@ def get_or_refresh(client, key, load, fresh, stale, lease):
             raise
         return stored
     lifetime = int((fresh + stale) * 1000)
-    client.eval(STORE, 2, key, key + ":g", before or "", value, lifetime)
+    client.eval(STORE, 2, key, key + ":epoch", before, value, lifetime)
     return value
 
 
 def forget(client, key):
     pipe = client.pipeline(transaction=True)
     pipe.delete(key)
-    pipe.incr(key + ":g")
-    pipe.expire(key + ":g", 86_400)
+    pipe.set(key + ":epoch", uuid.uuid4().hex, ex=86_400)
     pipe.execute()
 
 

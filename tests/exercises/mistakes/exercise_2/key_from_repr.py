@@ -1,2 +1,5 @@
 def call_key(function, args, kwargs):
-    return f"{function.__module__}.{function.__qualname__}:{args!r}:{kwargs!r}"
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    arguments = (bound.args, sorted(bound.kwargs.items()))
+    return f"{function.__module__}.{function.__qualname__}:{arguments!r}"

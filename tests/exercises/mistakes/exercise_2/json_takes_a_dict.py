@@ -1,0 +1,5 @@
+def call_key(function, args, kwargs):
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    arguments = json.dumps(list(bound.arguments.values()), sort_keys=True)
+    return f"call:{function.__module__}.{function.__qualname__}:{arguments}"

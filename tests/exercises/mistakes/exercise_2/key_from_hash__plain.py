@@ -1,0 +1,2 @@
+def call_key(function, args, kwargs):
+    return f"{function.__module__}.{function.__qualname__}:{hash((args, tuple(sorted(kwargs.items()))))}"

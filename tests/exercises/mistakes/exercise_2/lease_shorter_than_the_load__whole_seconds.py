@@ -1,0 +1,17 @@
+def load_once(client, key, load, seconds, lease, patience):
+    token = uuid.uuid4().hex
+    until = time.monotonic() + patience
+    while (stored := client.get(key)) is None:
+        if client.set(f"{key}:lease", token, nx=True, ex=int(lease)):
+            try:
+                stored = client.get(key)
+                if stored is None:
+                    stored = load()
+                    client.set(key, stored, ex=seconds)
+                return str(stored)
+            finally:
+                client.eval(RELEASE, 1, f"{key}:lease", token)
+        if time.monotonic() >= until:
+            return load()
+        time.sleep(PAUSE)
+    return str(stored)

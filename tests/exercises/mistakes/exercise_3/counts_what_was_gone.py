@@ -1,0 +1,15 @@
+def log_out_everywhere(client, user_id, but=None):
+    index, kept = Keys.index(user_id), Keys.session(but) if but is not None else ""
+    while True:
+        with client.pipeline() as pipe:
+            pipe.watch(index)
+            keys = [key for key in pipe.smembers(index) if key != kept]
+            pipe.multi()
+            for key in keys:
+                pipe.unlink(key)
+                pipe.srem(index, key)
+            try:
+                pipe.execute()
+                return len(keys)
+            except WatchError:
+                continue

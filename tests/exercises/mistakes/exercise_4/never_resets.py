@@ -1,0 +1,2 @@
+def allow_fixed(client, key, limit, seconds):
+    return client.incr(key) <= limit

@@ -1,0 +1,3 @@
+def release(client, name, token):
+    _Lock(client, name).free(token)
+    return True

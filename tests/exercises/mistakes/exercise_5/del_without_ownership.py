@@ -1,0 +1,2 @@
+def release(client, name, token):
+    return bool(client.delete(f"lock:{{{name}}}"))

@@ -1,0 +1,5 @@
+def release(client, name, token):
+    if client.get(f"lock:{{{name}}}") != token:
+        return False
+    client.delete(f"lock:{{{name}}}")
+    return True
