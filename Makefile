@@ -49,8 +49,8 @@ test: ready ## run the project's own tests
 coverage: ready ## the same, with the lines that no test reaches
 	@$(RUN) pytest -n 4 --cov --cov-report=term-missing:skip-covered
 
-bench: ready ## measure the cache beside the drivers and its peers, which go to .venv-bench (two minutes)
-	@$(RUN) uv pip install --quiet --target .venv-bench --constraints requirements.lock --group bench && PYTHONPATH=.venv-bench $(RUN) benchmarks.bench_cache
+bench: ready ## measure all that can be measured beside the drivers and the peers, which go to .venv-bench (minutes)
+	@$(RUN) uv pip install --quiet --target .venv-bench --constraints requirements.lock --group bench && for name in cache sessions limits locks accuracy; do PYTHONPATH=.venv-bench $(RUN) benchmarks.bench_$$name || exit 1; done
 
 lint: ready ## ruff, formatting, mypy --strict
 	@$(RUN) ruff check && $(RUN) ruff format --check && $(RUN) mypy

@@ -45,6 +45,7 @@ from valkey_redis.limits import (
 from valkey_redis.lock import AsyncLock, Lock
 from valkey_redis.pubsub import Message
 from valkey_redis.ratelimit import AsyncRateLimiter, RateLimiter
+from valkey_redis.redlock import AsyncRedlock, Redlock
 from valkey_redis.session import AsyncSessionStore, SessionStore
 from valkey_redis.session_plan import Session
 from valkey_redis.store import AsyncModelStore, ModelStore
@@ -59,6 +60,7 @@ __all__ = [
     "AsyncLock",
     "AsyncModelStore",
     "AsyncRateLimiter",
+    "AsyncRedlock",
     "AsyncSessionStore",
     "AsyncValkeyClient",
     "AsyncWriteBehind",
@@ -85,6 +87,7 @@ __all__ = [
     "OutOfMemoryError",
     "PydanticCodec",
     "RateLimiter",
+    "Redlock",
     "SchemaVersionError",
     "ServerTimeoutError",
     "ServerUnavailableError",

@@ -20,7 +20,7 @@ from valkey_redis.scripts import Script
 
 MOST = 10**9
 SHORTEST, LONGEST = 0.001, 315_360_000  # seconds: a millisecond, ten years
-EXACT = 2**52  # the scripts add two such numbers
+EXACT = 2**53  # the largest whole number below which Lua has all
 LONGEST_REFILL = 100 * 365 * 86_400 * 10**6  # microseconds
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 

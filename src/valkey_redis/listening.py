@@ -15,10 +15,15 @@ def listener(raw: Any, key: str) -> Any:
     driver, face = raw._driver, raw._face  # noqa: SLF001 - made by driver.py
     where = raw
     if hasattr(raw, "keyslot"):
-        where = raw.nodes_manager.get_node_from_slot(raw.keyslot(key))
+        nodes = raw.nodes_manager.slots_cache.get(raw.keyslot(key))
+        if not nodes:  # not known yet, or nobody serves it now: any node passes messages on
+            return raw.pubsub()
+        where = nodes[0]
         if not face:
             where = getattr(raw, f"get_{driver}_connection")(where)
     where = getattr(where, "connection_pool", where)  # an asyncio cluster's node is its own pool
     main = import_module(driver + face)
     pool = main.ConnectionPool(connection_class=where.connection_class, **where.connection_kwargs)
-    return getattr(main, driver.capitalize()).from_pool(pool).pubsub()
+    made = getattr(main, driver.capitalize()).from_pool(pool).pubsub()
+    made.own_pool = pool  # to be closed with it: a connection that was cancelled stays in there
+    return made

@@ -83,8 +83,8 @@ class LockBase(Generic[C, A]):
 
     def _last(self, own: Own[A]) -> A:
         if own.last is None:
-            whose = "this thread or task" if self._is_local else "nobody here"
-            raise LockError(f"{self._plan.keys.lock}: {whose} has not acquired it")
+            who = "this thread or task has" if self._is_local else "this object has"
+            raise LockError(f"{self._plan.keys.lock}: {who} not acquired it")
         return own.last
 
 
@@ -132,11 +132,11 @@ class Lock(LockBase[ValkeyClient, Acquisition]):
         return acquisition
 
     def extend(self, timeout: Lifetime | None = None) -> None:
-        """Extend what this thread has acquired last; see `Acquisition.extend`."""
+        """Extend what this thread or task has acquired last; see `Acquisition.extend`."""
         self._last(self._own()).extend(timeout)
 
     def release(self) -> None:
-        """Release what this thread has acquired last; LockError if it has acquired nothing."""
+        """Release what this thread or task has acquired last; LockError if that is nothing."""
         own = self._own()
         self._last(own).release()
         own.last = None
@@ -182,11 +182,11 @@ class AsyncLock(LockBase[AsyncValkeyClient, AsyncAcquisition]):
         return acquisition
 
     async def extend(self, timeout: Lifetime | None = None) -> None:  # noqa: ASYNC109 - a lease, nothing to wait for
-        """Extend what this task has acquired last; see `Acquisition.extend`."""
+        """Extend what this thread or task has acquired last; see `Acquisition.extend`."""
         await self._last(self._own()).extend(timeout)
 
     async def release(self) -> None:
-        """Release what this task has acquired last; LockError if it has acquired nothing."""
+        """Release what this thread or task has acquired last; LockError if that is nothing."""
         own = self._own()
         await self._last(own).release()
         own.last = None

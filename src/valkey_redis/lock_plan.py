@@ -43,13 +43,17 @@ class Wait(NamedTuple):
     seconds: float
 
 
+class Hush(NamedTuple):
+    """Listen no more."""
+
+
 class Undo(NamedTuple):
     """Send this as well as can be: an interruption does not stop it, a failure is nobody's."""
 
     command: Command[Any]
 
 
-Steps = Generator[Send | Listen | Wait | Undo, Any, R]
+Steps = Generator[Send | Listen | Wait | Hush | Undo, Any, R]
 
 
 class Grant(NamedTuple):
@@ -79,11 +83,11 @@ class LockPlan:
         deadline = time.monotonic() + patience
         try:
             found = yield from self._ask(TAKE, token)
-            is_heard = False
+            is_heard = is_open = False
             while not isinstance(found, Grant) and time.monotonic() < deadline:
                 if not is_heard:
                     yield Listen(self.keys.channel(token))
-                    is_heard = True
+                    is_heard = is_open = True
                 else:
                     try:
                         # Called and yet not the owner: the server may not have seen us listening.
@@ -95,6 +99,8 @@ class LockPlan:
             if not isinstance(found, Grant) and patience:
                 # The last look, which also leaves the queue.
                 found = yield from self._ask(TAKE, token)
+            if is_open:
+                yield Hush()  # here: what is cancelled in the middle of it gives the lock back
         except GeneratorExit:
             raise
         except BaseException:
@@ -105,7 +111,7 @@ class LockPlan:
     def _ask(self, what: str, token: str) -> Steps[Grant | float]:
         """Return the grant, or the seconds until the owner's lease ends."""
         sent = time.monotonic()
-        reply, is_unsure = yield Send(self._call(what, token, _same))
+        reply, is_unsure = yield Send(self.call(what, token, _same))
         if isinstance(reply, int):
             return min(max(reply, 0) / 1000 + LATE, self._longest_wait)
         return Grant(token, int(reply), sent, is_unsure)
@@ -123,14 +129,15 @@ class LockPlan:
 
     def leave(self, token: str, *, is_for_good: bool) -> Command[bool]:
         """Give the lock back, or the place in the queue: whether the lock was ours."""
-        return self._call(QUIT if is_for_good else LEAVE, token, bool)
+        return self.call(QUIT if is_for_good else LEAVE, token, bool)
 
     def extend(self, token: str, length: int) -> Command[bool]:
         """Let the lease last so many milliseconds from now, if it is still ours: whether it was."""
         script = scripts.load("lock_extend")
         return commands.call(script, (self.keys.lock,), (token, length), bool, is_repeatable=True)
 
-    def _call(self, what: str, token: str, read: Callable[[Any], R]) -> Command[R]:
+    def call(self, what: str, token: str, read: Callable[[Any], R]) -> Command[R]:
+        """Return the call of lock.lua."""
         words = (*self._head, self._mark + token, what, token, self.lease, self._channel)
         return Command(words, read, self._script, is_repeatable=True)
 

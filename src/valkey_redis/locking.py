@@ -1,13 +1,14 @@
 """Do what a lock's steps say: `Threads` by waiting in the caller's thread, `Tasks` in its task."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from valkey_redis.client import AsyncValkeyClient, ValkeyClient
 from valkey_redis.commands import Command
 from valkey_redis.errors import ServerUnavailableError, ValkeyRedisError
-from valkey_redis.lock_plan import Listen, Send, Steps, Wait
+from valkey_redis.lock_plan import Listen, Send, Steps, Undo, Wait
 from valkey_redis.pubsub import AsyncPubSub, Message, PubSub
 
 R = TypeVar("R")
@@ -35,8 +36,11 @@ class Threads:
                     elif isinstance(step, Wait):
                         assert messages is not None  # noqa: S101 - Listen comes first
                         result = value_of(messages.get(min(step.seconds, LONGEST_WAIT)))
-                    else:
+                    elif isinstance(step, Undo):
                         self.undo(step.command)
+                    else:
+                        self._hush(messages)
+                        messages = None
                 except BaseException as error:  # noqa: BLE001 - the steps leave the queue
                     step = steps.throw(error)
                 else:
@@ -45,13 +49,15 @@ class Threads:
             answer: R = end.value
             return answer
         finally:
-            if messages is not None:
-                messages.close()
+            self._hush(messages)
 
     def _listen(self, step: Listen, former: PubSub | None) -> PubSub:
-        if former is not None:
-            former.close()
+        self._hush(former)
         return self.client.pubsub(step.channel, near=self._near).__enter__()
+
+    def _hush(self, messages: PubSub | None) -> None:
+        if messages is not None:
+            messages.close()
 
     def send(self, command: Command[R]) -> tuple[R, bool]:
         """Send the command, as often as the settings say; return its answer, and whether again."""
@@ -93,8 +99,11 @@ class Tasks:
                     elif isinstance(step, Wait):
                         assert messages is not None  # noqa: S101 - Listen comes first
                         result = value_of(await messages.get(min(step.seconds, LONGEST_WAIT)))
-                    else:
+                    elif isinstance(step, Undo):
                         await self.undo(step.command)
+                    else:
+                        await self._hush(messages)
+                        messages = None
                 except BaseException as error:  # noqa: BLE001 - the steps leave the queue
                     step = steps.throw(error)
                 else:
@@ -104,12 +113,15 @@ class Tasks:
             return answer
         finally:
             if messages is not None:
-                await messages.close()
+                await self._finish(messages.close())
 
     async def _listen(self, step: Listen, former: AsyncPubSub | None) -> AsyncPubSub:
-        if former is not None:
-            await former.close()
+        await self._hush(former)
         return await self.client.pubsub(step.channel, near=self._near).__aenter__()
+
+    async def _hush(self, messages: AsyncPubSub | None) -> None:
+        if messages is not None:
+            await messages.close()
 
     async def send(self, command: Command[R]) -> tuple[R, bool]:
         """Send the command, as often as the settings say; return its answer, and whether again."""
@@ -125,7 +137,10 @@ class Tasks:
 
     async def undo(self, command: Command[Any]) -> None:
         """Send the command once, in a task of its own: who is cancelled again leaves it to it."""
-        task = asyncio.ensure_future(self._undo(command))
+        await self._finish(self._undo(command))
+
+    async def _finish(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await asyncio.shield(task)

@@ -64,7 +64,7 @@ class PubSub:
             try:
                 self._subscribe()
             except BaseException:
-                self._driver.close()
+                self.close()
                 raise
         return self
 
@@ -88,6 +88,8 @@ class PubSub:
     def close(self) -> None:
         """Stop listening, as leaving the block does."""
         self._driver.close()
+        if hasattr(self._driver, "own_pool"):
+            self._driver.own_pool.disconnect()
 
     def get(self, timeout: float) -> Message | None:
         """Return the next message, or None after `timeout` seconds without one."""
@@ -126,7 +128,7 @@ class AsyncPubSub:
             try:
                 await self._subscribe()
             except BaseException:
-                await self._driver.aclose()
+                await self.close()
                 raise
         return self
 
@@ -150,6 +152,8 @@ class AsyncPubSub:
     async def close(self) -> None:
         """Stop listening, as leaving the block does."""
         await self._driver.aclose()
+        if hasattr(self._driver, "own_pool"):
+            await self._driver.own_pool.disconnect()
 
     async def get(self, timeout: float) -> Message | None:  # noqa: ASYNC109 - a named parameter, as in the sync face
         """Return the next message, or None after `timeout` seconds without one."""

@@ -31,7 +31,7 @@ class Shape(Protocol[T_co]):
         """Return the changed fields; raise InvalidArgumentError for what it does not take."""
         ...
 
-    def read(self, encoded: Mapping[str, bytes]) -> T_co:
+    def read(self, encoded: Mapping[bytes, bytes]) -> T_co:
         """Return the data; raise CorruptValueError for what was not written so."""
         ...
 
@@ -58,9 +58,9 @@ class Plain:
                 )
         return {name: self._codec.encode(value) for name, value in changes.items()}
 
-    def read(self, encoded: Mapping[str, bytes]) -> dict[str, Any]:
+    def read(self, encoded: Mapping[bytes, bytes]) -> dict[str, Any]:
         """Return the data."""
-        return {name: self._codec.decode(value) for name, value in encoded.items()}
+        return {name.decode(): self._codec.decode(value) for name, value in encoded.items()}
 
 
 class Modelled(Generic[M]):
@@ -121,9 +121,9 @@ class Modelled(Generic[M]):
             raise InvalidArgumentError(f"{self._model.__name__}{where(error)}") from None
         return self._encode(value, set(changes))
 
-    def read(self, encoded: Mapping[str, bytes]) -> M:
+    def read(self, encoded: Mapping[bytes, bytes]) -> M:
         """Return the data."""
-        plain = {name: self._codec.decode(value) for name, value in encoded.items()}
+        plain = {name.decode(): self._codec.decode(value) for name, value in encoded.items()}
         try:
             # As JSON, so that a strict model takes back the dates that it wrote.
             return self._model.model_validate_json(

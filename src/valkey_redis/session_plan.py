@@ -105,7 +105,8 @@ class Plan(Generic[T]):
             )
             if not found:
                 return None
-            data = {name: value for name, value in _pairs(found).items() if name[:1] != "@"}
+            pairs = _pairs(found).items()
+            data = {name.decode(): value for name, value in pairs if name[:1] != b"@"}
             made: Session[T] | None = yield self._make(new_id_, self._fields(data, user))
             return made
         moved: Session[T] | None = yield call(
@@ -182,11 +183,11 @@ class Plan(Generic[T]):
         """Return the session of a script's reply, None if there is none (or none that can be read)."""
         found = _pairs(reply)
         try:
-            ends = found.pop("@ends", None)
+            ends = found.pop(b"@ends", None)
             if ends is None:
                 return None
-            created, user = found.pop("@created"), found.pop("@user", None)
-            found.pop("@tokens", None)
+            created, user = found.pop(b"@created"), found.pop(b"@user", None)
+            found.pop(b"@tokens", None)
             return Session(
                 id_,
                 handle,
@@ -202,10 +203,9 @@ class Plan(Generic[T]):
             return None
 
 
-def _pairs(flat: Sequence[Any]) -> Encoded:
+def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
     # The values first: what comes last, alone, is no name.
-    pairs = zip(flat[1::2], map(bytes.decode, flat[::2]), strict=False)
-    return {name: value for value, name in pairs}
+    return {name: value for value, name in zip(flat[1::2], flat[::2], strict=False)}
 
 
 def _moment(milliseconds_: bytes) -> datetime:

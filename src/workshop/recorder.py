@@ -4,12 +4,16 @@ It listens where the bytes leave for the server, below the driver's methods, so 
 a pipeline, a transaction or a script as what it is, however the code sent it.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 LONGEST = 40  # characters of one argument that a transcript shows
+SCRIPT = 12  # characters of a script: its keys and arguments tell more
+# A random token, in hex or as a UUID; a date or a stream's id has no letters.
+TOKEN = re.compile(r"(?<![0-9A-Za-z])(?=[0-9-]*[a-f])([0-9a-f]{6})[0-9a-f-]{10,}(?![0-9A-Za-z])")
 
 
 @dataclass(slots=True)
@@ -24,7 +28,10 @@ class Sent:
 
     def text(self) -> str:
         """Return the command as one would type it, long arguments cut."""
-        return " ".join(_cut(word) for word in self.words)
+        words = [_cut(word) for word in self.words]
+        if words[0].upper() == "EVAL":
+            words[1:2] = [shorten(" ".join(self.words[1].split()), SCRIPT)]
+        return " ".join(words)
 
     def reply_text(self) -> str:
         """Return the reply in brief: nothing if the client never read one."""
@@ -217,4 +224,4 @@ def shorten(text: str, width: int) -> str:
 
 def _cut(text: str) -> str:
     text = text if text.isprintable() else text.encode("unicode_escape").decode()
-    return shorten(text, LONGEST) or '""'
+    return shorten(TOKEN.sub(r"\1…", text), LONGEST) or '""'

@@ -1,18 +1,22 @@
-"""Turn results into what the learner reads: at most 25 lines of 80 columns, no harness in it."""
+"""Turn results into what the learner reads: about 25 lines of 80 columns, no harness in it."""
 
+import itertools
+import re
 import textwrap
 
 from workshop.grader import Result, solved_tasks
 from workshop.manifest import ROOT, ExerciseEntry, Mistake
 from workshop.mistakes import recognise
 from workshop.recorder import shorten
-from workshop.schedule import MARK
+from workshop.schedule import MARK, NUMBER, column_width
+from workshop.schedule import WIDTH as TABLE
 
 WIDTH = 80
 MOST_LINES = 21  # of a report, so that it fits a small terminal with the prompt below it
-FEWEST_ROWS = 3  # of what the server saw, however long the rest is
+FEWEST_ROWS = 10  # of what the server saw, however long the rest is
 LABEL = 12  # columns before the text
-MARGIN = "    "  # of a table, where the steps have their numbers
+MARGIN = " " * NUMBER  # of a table, where the steps have their numbers
+DATABASE = "table: "  # what is no command
 
 
 def report(entry: ExerciseEntry, results: list[Result]) -> list[str]:
@@ -79,30 +83,68 @@ def _failure(
 
 
 def _cut(shown: list[str], room: int) -> list[str]:
-    """Return what the server saw in at most `room` lines, the middle left out if need be."""
+    """Return what the server saw in at most `room` lines if it is long; a short one is never cut."""
     rows = max(room - 1, FEWEST_ROWS)  # the heading takes one
-    if len(shown) > rows and shown[0].startswith(MARGIN):
-        shown = _one_line_each(shown)
-    if len(shown) > rows:
-        head = rows // 2
-        tail = rows - head - 1
-        shown = [*shown[:head], f"    ... {len(shown) - head - tail} more ...", *shown[-tail:]]
-    lines = [f"  {shorten(row, WIDTH - 2)}".rstrip() for row in shown]
+    head: list[str] = []
+    if shown and shown[0].startswith(MARGIN):
+        if len(shown) > rows:
+            shown = _one_line_each(shown)
+        head, shown = shown[:1], shown[1:]
+    if len(shown) > max(rows - len(head), FEWEST_ROWS):
+        shown = _without_the_middle(shown, rows - len(head))
+    lines = [f"  {shorten(row, WIDTH - 2)}".rstrip() for row in [*head, *shown]]
     return ["What the server saw:", *lines] if lines else []
 
 
+def _without_the_middle(lines: list[str], rows: int) -> list[str]:
+    """Return so many lines: the first, the last ones, the marked one, and what the database did."""
+    what_matters = [i for i, line in enumerate(lines) if line.endswith(MARK) or DATABASE in line]
+    kept: list[int] = []
+    for i in (0, len(lines) - 1, *reversed(what_matters), *range(len(lines) - 1, 0, -1)):
+        more = sorted({*kept, i})
+        if len(more) + sum(j - i > 1 for i, j in itertools.pairwise(more)) <= rows:
+            kept = more
+        elif i not in what_matters:
+            break
+    shown: list[str] = []
+    for before, i in zip([-1, *kept], kept, strict=False):
+        if i - before > 1:
+            shown.append(f"{MARGIN}... {i - before - 1} more ...")
+        shown.append(lines[i])
+    return shown
+
+
 def _one_line_each(table: list[str]) -> list[str]:
-    """Return the table of columns with each step on one line, its end left out visibly."""
-    lines = table[:1]
+    """Return the table with each step on one line, the columns one over the other like stairs."""
+    names = re.split(r"\s{2,}", table[0].strip())
+    width, stair = column_width(len(names)), max(map(len, names)) + 2
+    steps: list[tuple[str, int, str, bool]] = []
     for line in table[1:]:
-        if not line.startswith(MARGIN):
-            lines.append(line)
-            continue
-        text = lines[-1].removesuffix(MARK).rstrip()
-        mark = MARK if lines[-1].endswith(MARK) else ""
-        text = text if text.endswith("…") else f"{text} …"
-        lines[-1] = f"{text:<{len(lines[-1]) - len(mark)}}{mark}".rstrip()
+        is_marked = line.endswith(MARK)
+        body = line.removesuffix(MARK).rstrip()
+        text = body[NUMBER:].lstrip()
+        if body.startswith(MARGIN) and steps:
+            number, column, begun, was_marked = steps[-1]
+            steps[-1] = (number, column, f"{begun} {text}", was_marked or is_marked)
+        else:
+            column = (len(body) - len(text) - NUMBER) // width
+            steps.append((body[:NUMBER], column, text, is_marked))
+    lines = [MARGIN + "".join(f"{name:<{stair}}" for name in names).rstrip()]
+    for number, column, text, is_marked in steps:
+        lead = number + " " * (stair * column)
+        room = TABLE - len(lead) - (len(MARK) + 1 if is_marked else 0)
+        line = lead + _shorter(text, room)
+        lines.append(f"{line:<{TABLE - len(MARK)}}{MARK}" if is_marked else line)
     return lines
+
+
+def _shorter(text: str, room: int) -> str:
+    """Return a step's text in so many columns: its reply is the last to be cut."""
+    if len(text) <= room:
+        return text
+    command, arrow, reply = text.rpartition(" -> ")
+    reply = arrow + shorten(reply, room // 3) if arrow else ""
+    return shorten(command or text, room - len(reply)) + reply
 
 
 def _labelled(label: str, text: str) -> list[str]:

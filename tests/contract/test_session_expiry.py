@@ -109,6 +109,24 @@ def test_a_session_ends_when_its_twin_does(
     raw.close()
 
 
+def test_a_prolonged_session_stays_in_the_list() -> None:
+    """As long as it lives, and longer than it would have lived without its uses."""
+    raw = fakeredis.FakeValkey(server=SERVER, protocol=2)
+    with virtual_time() as clock:
+        raw.flushall()
+        store = SessionStore(ValkeyClient(raw=raw), idle_timeout=60)
+        session, other = store.create("ada"), store.create("ada")
+        for _ in range(4):
+            clock.advance(40)
+            assert store.update(session.id) is True
+            found = {item.handle for item in store.list_user("ada")}
+            assert session.handle in found
+        assert found == {session.handle} != {other.handle}
+        clock.advance(61)
+        assert store.list_user("ada") == []
+    raw.close()
+
+
 @pytest.mark.parametrize(
     "place",
     [("valkey", "sync", "redis"), ("valkey", "async", "valkey")],
@@ -121,6 +139,8 @@ async def test_twenty_reads_write_nothing(place: Place) -> None:
         store = sessions_of(client)
         session = await store.create("ada", {"n": 1})
         await store.read(session.id)  # the script is known from here on
+        short = sessions_of(client, absolute_timeout=60)  # nothing can prolong it
+        capped = await short.create("ada")
         with valkey.Valkey.from_url(place.url) as observer:
             observer.config_resetstat()
             before = observer.info("persistence")["rdb_changes_since_last_save"]
@@ -128,6 +148,10 @@ async def test_twenty_reads_write_nothing(place: Place) -> None:
                 assert (await store.read(session.id)).data == {"n": 1}
             after = observer.info("persistence")["rdb_changes_since_last_save"]
             stats = observer.info("commandstats")
+            before_end = observer.info("persistence")["rdb_changes_since_last_save"]
+            for _ in range(20):
+                assert await short.read(capped.id) is not None
+            assert observer.info("persistence")["rdb_changes_since_last_save"] == before_end
         assert after - before == 0
         called = {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in stats.items()}
         assert called["evalsha"] == 20

@@ -151,7 +151,13 @@ async def test_a_change_that_is_sent_again_undoes_nobodys(
             proxy.lose_reply(b"EVALSHA")
             assert not await method(session.id, *more)
             assert observer.list_user("ada") == []
-        assert proxy.lost == 3
+        # One who logs in meanwhile has a session, which can be ended as any other.
+        proxy.lose_reply(b"EVALSHA")
+        session = await store.create("ada")
+        assert observer.read(session.id) is not None
+        assert observer.destroy_user("ada") == 1
+        assert observer.read(session.id) is None
+        assert proxy.lost == 4
 
 
 # Cancelled tasks -----------------------------------------------------------------------------

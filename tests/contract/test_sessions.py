@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import FrozenInstanceError
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from tests.support.sessions import sessions_of
 from tests.support.things import Awaited
 
 from valkey_redis import CommandError, CorruptValueError, EncryptedCodec, InvalidArgumentError
-from valkey_redis.session_id import SECRET, TAG, handle_of, new_id, tag_for
+from valkey_redis.session_id import SECRET, TAG, handle_of, new_id, tag_for, tag_of
 
 IDLE, ABSOLUTE = 1800, 86_400
 LATER = timedelta(seconds=60)
@@ -306,6 +307,10 @@ async def test_a_login_gives_the_session_to_the_user(
     await store.update(old.id, {"m": 2})
     new = await store.rotate(old.id, "ada")
     assert await store.read(old.id) is None
+    # In a cluster a mark of it is left in its old slot, for a minute.
+    assert await client.ttl(f"app:session:{{{tag_of(old.id)}}}:{old.handle}") <= 60
+    index = f"app:sessions:{{{tag_of(old.id)}}}"
+    assert await client.raw.execute_command("ZSCORE", index, old.handle) is None
     found = await store.read(new.id)
     assert (found.data, found.user) == ({"n": 1, "m": 2}, "ada")
     assert found.created_at >= old.created_at
@@ -316,6 +321,14 @@ async def test_a_login_gives_the_session_to_the_user(
     assert await store.read(new.id) is None
     for key in await keys(client):
         assert 0 < await client.ttl(key) <= IDLE
+
+
+async def test_a_session_of_nobodys_is_in_no_index(store: Awaited, client: Any) -> None:
+    """Neither at first nor under its next id."""
+    session = await store.create()
+    assert len(await keys(client)) == 1
+    await store.rotate(session.id)
+    assert len(await keys(client)) == 1
 
 
 # Destroy, list, revoke ------------------------------------------------------------------------
@@ -387,11 +400,28 @@ async def test_the_index_holds_no_more_than_what_lives(store: Awaited, client: A
         session = await store.create("ada")
         await client.raw.execute_command("ZADD", index, 1, session.handle)  # expired long ago
     assert await client.raw.execute_command("ZCARD", index) == 1
-    rotated = await store.rotate(session.id)
-    assert await client.raw.execute_command("ZRANGE", index, 0, -1) in (
-        [rotated.handle],
-        [rotated.handle.encode()],
-    )
+    await client.raw.execute_command("ZADD", index, 1, "0" * 64)
+    await store.rotate(session.id)
+    assert await client.raw.execute_command("ZCARD", index) == 1
+    for step in (store.rotate, partial(store.rotate, user="ada"), store.destroy):
+        session = await store.create("ada")
+        await step(session.id)
+        assert await client.raw.execute_command("ZSCORE", index, session.handle) is None
+
+
+async def test_the_index_lives_as_long_as_any_session(client: Any) -> None:
+    """Also if one that ends sooner comes, or is used, or moves."""
+    long, short = sessions_of(client), sessions_of(client, idle_timeout=60)
+    await long.create("ada")
+    index = f"app:sessions:{{{tag_for('ada')}}}"
+    session = await short.create("ada")
+    assert round(await client.ttl(index)) == IDLE
+    session = await short.rotate(session.id)
+    assert round(await client.ttl(index)) == IDLE
+    await client.expire(f"app:session:{{{tag_for('ada')}}}:{session.handle}", 20)
+    assert (await short.read(session.id)).expires_in == 60
+    assert round(await client.ttl(index)) == IDLE
+    assert len(await long.list_user("ada")) == 2
 
 
 # Expiry ------------------------------------------------------------------------------------

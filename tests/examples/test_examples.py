@@ -80,6 +80,19 @@ def test_example_2_shows_what_it_teaches(tmp_path: Path) -> None:
     assert "told by pub/sub, the process forgot its copy: {}" in lines
 
 
+def test_example_4_shows_what_it_teaches(tmp_path: Path) -> None:
+    """Twice the limit at a window's edge, headers, several subjects, three ways without a server."""
+    lines = run("example_4", tmp_path).stdout.splitlines()
+    assert "    FixedWindow: 10 before the edge of a window, 10 after it" in lines
+    assert "     SlidingLog: 10 before the edge of a window,  0 after it" in lines
+    assert '  RateLimit-Policy: "burst";q=2;w=3600, "daily";q=50;w=86400' in lines
+    assert "refused by 'burst', and counted by neither: {'burst': 0, 'daily': 48} left" in lines
+    assert "four tokens from one address: [True, True, True, False]" in lines
+    assert "  open: [True, True, True, True]" in lines
+    assert "closed: [False, False, False, False]" in lines
+    assert " local: [True, True, False, False]" in lines
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_uses_your_server_and_leaves_it_as_it_was(
     name: str, tmp_path: Path, server: EmbeddedServer
@@ -140,3 +153,13 @@ def _port(process: subprocess.Popen[str]) -> int:
         if line.strip().isdigit():
             return int(line)
     raise AssertionError("the example ended early")
+
+
+def test_example_5_shows_what_it_teaches(tmp_path: Path) -> None:
+    """One at a time, a hand-over, a lease that is renewed, a late write that is refused."""
+    lines = run("example_5", tmp_path).stdout.splitlines()
+    assert "8 threads delivered 5 lamps each, one at a time: 40" in lines
+    assert any(line.startswith("handed over in ") for line in lines)
+    assert "after 0.5 s under a lease of 0.3 s, lost: False" in lines
+    assert "the slow one is written: False; the ledger: 41, counted by the quick one" in lines
+    assert lines[-1].endswith("the lease was over before the release")

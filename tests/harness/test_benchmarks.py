@@ -27,10 +27,27 @@ WORKS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def table() -> dict[str, dict[str, str]]:
-    """Return the cache's table, by work and column."""
-    command = [sys.executable, "-m", "benchmarks.bench_cache", "--rounds", "1", "--quick"]
+SESSION_WORKS = [
+    "read",
+    "update",
+    "rotate",
+    "read, async",
+    "update, async",
+    "rotate, async",
+    "writes in 20 reads",
+    "a client's unknown id is adopted",
+    "a slow request undoes a logout",
+    "two requests lose a field",
+    "the old id lives on after a rotation",
+    "the id is in the server's keys",
+]
+LIMITERS = ["fixed window", "GCRA", "token bucket", "sliding counter", "sliding log"]
+Table = dict[str, dict[str, str]]
+
+
+def table_of(benchmark: str) -> Table:
+    """Run a benchmark as quickly as it can; return its table, by work and column."""
+    command = [sys.executable, "-m", f"benchmarks.{benchmark}", "--rounds", "1", "--quick"]
     done = subprocess.run(
         [*command, "--markdown"],
         cwd=ROOT,
@@ -46,6 +63,12 @@ def table() -> dict[str, dict[str, str]]:
         [cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()
     ]
     return {row[0]: dict(zip(head, row, strict=True)) for row in rows}
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    """Return the cache's table."""
+    return table_of("bench_cache")
 
 
 def test_every_work_has_its_row_and_its_verdict(table: dict[str, dict[str, str]]) -> None:
@@ -68,3 +91,53 @@ def test_what_does_not_depend_on_speed_is_as_promised(table: dict[str, dict[str,
             assert row["valkey_redis"].startswith("1; ")
         if work.startswith("old value"):
             assert (row["valkey_redis"], row["redis-py"]) == ("no", "yes")
+
+
+def test_the_sessions_have_their_rows_and_promises() -> None:
+    """Every work is there; what does not depend on speed is as promised, and not so by hand."""
+    table = table_of("bench_sessions")
+    assert list(table) == SESSION_WORKS
+    assert not {row["valkey_redis"] for row in table.values()} & {"", "n/a", "not installed"}
+    assert {row["starsessions"] for row in table.values()} == {"not installed"}
+    for work in SESSION_WORKS[6:]:
+        row = table[work]
+        assert row["ours"] == "met"
+        assert (row["valkey_redis"] != row["redis-py by hand"]) == ("old id" not in work)
+
+
+def test_the_limiters_have_their_rows() -> None:
+    """Five algorithms, three ways to call; the peers are not installed."""
+    table = table_of("bench_limits")
+    ways = ("", ", async", ", 50 tasks")
+    assert list(table) == [f"{work}{way}" for way in ways for work in LIMITERS]
+    for work, row in table.items():
+        assert float(row["valkey_redis"]) > 0
+        assert bool(row["target"]) is (work in {*LIMITERS[:2], LIMITERS[4]} or "tasks" in work)
+        assert (row["limits"], row["throttled-py"]) == ("not installed", "not installed")
+
+
+def test_no_limit_admits_more_than_its_bound() -> None:
+    """Attacked by several processes, also at the windows' edge, also with clocks ahead."""
+    bound, *attacks = table_of("bench_accuracy").values()
+    assert len(attacks) == 3
+    for row in attacks:
+        assert row["ours"] == "met"
+        for name, value in bound.items():
+            if value.isdigit():
+                assert 0 < int(row[name]) <= int(value)
+
+
+def test_the_locks_have_their_rows() -> None:
+    """A lock is handed over without a command while one waits; there is no lock in a bare EVALSHA."""
+    rows = table_of("bench_locks")
+    assert list(rows) == [
+        "take and give back",
+        "take and give back, async",
+        "hand-off to one who waits, median",
+        "hand-off, slowest",
+        "commands a second while waiting",
+    ]
+    waiting = rows["commands a second while waiting"]
+    assert (waiting["valkey_redis"], waiting["ours"]) == ("0", "met")
+    assert {row["python-redis-lock"] for row in rows.values()} == {"not installed"}
+    assert rows["hand-off, slowest"]["2 EVALSHA, valkey-py"] == "n/a"

@@ -12,16 +12,22 @@ from typing import Any
 import pytest
 
 from valkey_redis import (
+    Acquisition,
+    AsyncAcquisition,
     AsyncCache,
+    AsyncLock,
     AsyncModelStore,
     AsyncRateLimiter,
+    AsyncRedlock,
     AsyncSessionStore,
     AsyncValkeyClient,
     AsyncWriteBehind,
     Cache,
     ConfigurationError,
+    Lock,
     ModelStore,
     RateLimiter,
+    Redlock,
     SessionStore,
     ValkeyClient,
     ValkeyConfig,
@@ -35,6 +41,7 @@ from valkey_redis import (
 from valkey_redis.cached import AsyncBatchCached, AsyncCached, BatchCached, Cached
 from valkey_redis.pipeline import AsyncPipeline, Pipeline
 from valkey_redis.pubsub import AsyncPubSub, PubSub
+from valkey_redis.redlock import AsyncRedlockAcquisition, RedlockAcquisition
 
 PAIRS = [
     (ValkeyClient, AsyncValkeyClient),
@@ -43,6 +50,10 @@ PAIRS = [
     (Cache, AsyncCache),
     (ModelStore, AsyncModelStore),
     (WriteBehind, AsyncWriteBehind),
+    (Lock, AsyncLock),
+    (Acquisition, AsyncAcquisition),
+    (Redlock, AsyncRedlock),
+    (RedlockAcquisition, AsyncRedlockAcquisition),
     (RateLimiter, AsyncRateLimiter),
     (SessionStore, AsyncSessionStore),
     (Cached, AsyncCached),

@@ -5,8 +5,8 @@
 -- An algorithm is a function (key, now, cost, most, per, rate, looks), all in ticks of its limit.
 -- It returns the ticks until it admits (0: now), what remains, the ticks until the limit is as
 -- if never used, the same if the hit is counted, and what to store then: a string, or a
--- function that does it. It writes nothing that counts. All numbers stay below 2^53, where
--- every whole number is exact: limits.py sees to it.
+-- function that does it. It writes nothing that counts. No number grows beyond 2^53, below
+-- which every whole number is exact: limits.py sees to it.
 local algorithms = {}
 local floor, ceil, min, max = math.floor, math.ceil, math.min, math.max
 

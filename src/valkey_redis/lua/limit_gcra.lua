@@ -8,8 +8,11 @@ function algorithms.gcra(key, now, cost, most, per, rate)
     if tick then
         debt = min(max((tick - now) * rate + part, 0), full)
     end
-    local after = debt + cost * per
-    return after > full and ceil((after - full) / rate) or 0,
-        floor((full - debt) / per), ceil(debt / rate), ceil(after / rate),
+    local free, price = full - debt, cost * per
+    if price > free then -- nothing will be stored
+        return ceil((price - free) / rate), floor(free / per), ceil(debt / rate)
+    end
+    local after = debt + price
+    return 0, floor(free / per), ceil(debt / rate), ceil(after / rate),
         string.format('%s %d', digits(now + floor(after / rate)), after % rate)
 end

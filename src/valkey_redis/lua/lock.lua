@@ -1,4 +1,4 @@
--- Take a lock, wait for it, or leave it; if it is free then, whoever is next has it.
+-- Take a lock, wait for it, or leave it to the first who waits.
 -- KEYS[1]  the lock (string: its owner's token, ':', its fence; '?' if not confirmed yet)
 -- KEYS[2]  the last fence (string)
 -- KEYS[3]  those who wait (zset: tokens by the moment they came)
@@ -14,8 +14,10 @@
 -- In one step: nobody comes between a release and the next owner, and a command that is sent
 -- again, because its reply was lost, finds its own token. A waiter is told by a message; one
 -- to whom nobody listens is dead, and is passed over. Whoever is given the lock so has it for
--- two seconds, in which it comes and takes it. Who left for good is not let in again: its
--- 'take' may still be on the way, on another connection.
+-- two seconds, in which it comes and takes it. After a lease that ran out whoever looks first
+-- has it: were it kept for the first in the queue, two slow ones could keep it for each other
+-- for ever. Who left for good is not let in again: its 'take' may still be on the way, on
+-- another connection.
 local what, token, lease = ARGV[1], ARGV[2], ARGV[3]
 local found = redis.call('MGET', KEYS[1], KEYS[2])
 local held = found[1]
@@ -27,8 +29,10 @@ local function own(who, length, mark)
     local time = redis.call('TIME')
     local last = tonumber(found[2] or '0')
     local fence = string.format('%.0f', math.max(last + 1, time[1] * 1000000 + time[2]))
+    if not redis.call('SET', KEYS[1], who .. ':' .. fence .. mark, 'NX', 'PX', length) then
+        return redis.error_reply('WRONGTYPE ' .. KEYS[1] .. ' is no lock') -- to MGET it was nothing
+    end
     redis.call('SET', KEYS[2], fence, 'PX', 604800000)
-    redis.call('SET', KEYS[1], who .. ':' .. fence .. mark, 'PX', length)
     return fence
 end
 
@@ -69,26 +73,27 @@ elseif mine then
     return fence
 elseif redis.call('EXISTS', KEYS[4]) == 1 then
     return -1
-elseif what == 'wait' then
+elseif what == 'wait' and held then
     local time = redis.call('TIME')
     local now = string.format('%.0f', time[1] * 1000000 + time[2])
     redis.call('ZADD', KEYS[3], 'NX', now, token)
 else
     redis.call('ZREM', KEYS[3], token)
-end
-
-while not held do
-    local first = redis.call('ZPOPMIN', KEYS[3])[1]
-    if first == token or (not first and not leaves) then
+    if not held then
         return own(token, lease, '')
-    elseif not first then
-        break
-    elseif redis.call('PUBLISH', ARGV[4] .. first, 0) > 0 then
-        held = own(first, RESERVED, '?')
-        tell_next(RESERVED)
     end
 end
+
 if leaves then
+    while not held do
+        local first = redis.call('ZPOPMIN', KEYS[3])[1]
+        if not first then
+            break
+        elseif redis.call('PUBLISH', ARGV[4] .. first, 0) > 0 then
+            held = own(first, RESERVED, '?')
+            tell_next(RESERVED)
+        end
+    end
     return mine and 1 or 0
 end
 
