@@ -14,7 +14,7 @@
 | `{namespace}:session:{tag}:{handle}` | hash   | always         | a session: see session_plan.py; `{tag}` is a hash tag, its user's |
 | `{namespace}:sessions:{tag}`         | zset   | always         | a user's sessions: handles by the moment they expire |
 
-In a cluster the middle two are spread over 256 hash tags: `{namespace}:cache:{a7}:{key}`
+In a cluster the cached values and the epoch are spread over 256 hash tags: `{namespace}:cache:{a7}:{key}`
 beside `{namespace}:epoch:{a7}`, so that a value and its epoch are read by one command, on
 one node, and no node serves the epoch of all.
 

@@ -108,7 +108,7 @@ class LocalLimits:
         with self._lock:
             now = self._clock() // 1000
             found = [
-                self._look(key, now, cost, policy.terms)
+                self._look(key, now // policy.terms.tick, cost, policy.terms)
                 for key, policy in zip(keys, policies, strict=True)
             ]
             admitted = counts and not any(one.retry for one in found)
@@ -133,10 +133,8 @@ class LocalLimits:
                 self._states.pop(key, None)
 
     def _look(self, key: str, now: int, cost: int, terms: Terms) -> _Found:
-        until, state = self._states.get(key, (0, None))
-        if until <= now:
-            state = None
-        return _ALGORITHMS[terms.algorithm](state, now // terms.tick, cost, terms)
+        _, state = self._states.get(key, (0, None))
+        return _ALGORITHMS[terms.algorithm](state, now, cost, terms)
 
     def _forget_some(self, now: int) -> None:
         """Forget what means nothing any more, and a tenth more, so that this is not done each time."""

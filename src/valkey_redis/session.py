@@ -84,10 +84,10 @@ class SessionStore(_Store[T, ValkeyClient]):
 
     A session ends `idle_timeout` after its last use, and `absolute_timeout` after its creation
     in any case (seconds or timedeltas, by the server's clock). A use prolongs it only when half
-    of the idle time is over, so that most reads write nothing; so it may end after a pause of
-    half of that. Its data is a dict of what
-    `codec` takes, or a pydantic `model`; each field is encoded on its own, by an `EncryptedCodec`
-    too. Fields that cannot be read make no session, or CorruptValueError with `throw_on_parse`.
+    of the idle time is over, so that most reads write nothing; it may end after a pause of so
+    long, therefore. Its data is a dict of what `codec` takes, or a pydantic `model`; each field
+    is encoded on its own, by an `EncryptedCodec` too. Fields that cannot be read make no
+    session, or CorruptValueError with `throw_on_parse`.
 
     Nothing is ever made under an id that a client brings. An id that is none (None, bytes, too
     long, forged) is unknown at once. The store fails closed: methods raise as the client's do,

@@ -114,7 +114,10 @@ def server() -> Iterator[Server]:
 @given(policy=policies(), steps=STEPS)
 @example(policy=GCRA(100_000, 1, 10_000), steps=[(0, 1), (1e-5, 0), (2e-5, 0), (0.1, 1)])
 @example(policy=TokenBucket(1, 86_400, 10_000), steps=[(0, 1), (1, 0), (0.5, 0), (0.5, 0)])
+@example(policy=TokenBucket(5, 0.001), steps=[(0, 1), (1.7, 1), (0, 1)])
 @example(policy=FixedWindow(10, 10), steps=[(0.99, 1), (0.01, 1)])
+@example(policy=SlidingLog(10, 10), steps=[(0, 0.5), (0.5, 0.5), (0.5, 1), (0, 0.5), (0.5, 0.5)])
+@example(policy=SlidingCounter(10, 10), steps=[(0.9, 1), (0.6, 0), (0, 1), (0.4, 0), (1, 1)])
 def test_a_decision_is_the_definitions(server: Server, policy: Policy, steps: list[Step]) -> None:
     """Admitted or not, remaining, retry and reset, whatever the rate; each key expires."""
     server.begin()

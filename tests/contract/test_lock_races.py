@@ -15,6 +15,7 @@ from tests.support.locklab import (
     give_up,
     glance,
     prolong,
+    queue_up,
     use,
 )
 
@@ -33,8 +34,8 @@ SCENES: dict[str, list[Want]] = {
     "one is interrupted": [give_back, be_interrupted],
 }
 SCENES_OF_THREE: dict[str, tuple[list[Want], bool]] = {
-    "two wait": ([give_back, use, use], False),
-    "one waits, one does not": ([give_back, use, glance], True),
+    "two wait": ([give_back, queue_up, queue_up], False),
+    "one waits, one does not": ([give_back, queue_up, glance], True),
 }
 
 

@@ -356,6 +356,15 @@ async def test_a_renewal_that_finds_another_owner_says_so(client: Any) -> None:
         return bool(acquisition.lost) and calls == ["lost"]
 
     await auntil(lost, "the loss is noticed")
+    other = lock_of(client, "other", timeout=0.3, auto_renew=True)
+    async with other as later:
+        ends = {later.own._until}
+
+        async def renewed() -> bool:
+            ends.add(later.own._until)
+            return len(ends) > 3
+
+        await auntil(renewed, "as much time passes again")
     with pytest.raises(LockLostError):
         await acquisition.release()
     assert calls == ["lost"]

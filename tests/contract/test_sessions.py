@@ -16,6 +16,7 @@ from tests.support.sessions import sessions_of
 from tests.support.things import Awaited
 
 from valkey_redis import CommandError, CorruptValueError, EncryptedCodec, InvalidArgumentError
+from valkey_redis.scripts import load
 from valkey_redis.session_id import SECRET, TAG, handle_of, new_id, tag_for, tag_of
 
 IDLE, ABSOLUTE = 1800, 86_400
@@ -321,6 +322,21 @@ async def test_a_login_gives_the_session_to_the_user(
     assert await store.read(new.id) is None
     for key in await keys(client):
         assert 0 < await client.ttl(key) <= IDLE
+
+
+async def test_a_session_is_taken_for_one_new_id(store: Awaited, client: Any) -> None:
+    """Asked again for the same one it is given again, as a reply may be lost; for another not."""
+    session = await store.create("ada", {"n": 1})
+    tag = tag_for("ada")
+    keys = (f"app:session:{{{tag}}}:{session.handle}", f"app:sessions:{{{tag}}}")
+    replies = []
+    for new in ("new", "new", "other", "new"):
+        args = (session.handle, new, 60_000)
+        replies.append(await client.run(load("session_take"), keys, args))
+        assert await store.read(session.id) is None
+    assert sorted(replies[0]) == sorted(replies[1]) == sorted(replies[3]) != []
+    assert b"n" in replies[0]
+    assert replies[2] == []
 
 
 async def test_a_session_of_nobodys_is_in_no_index(store: Awaited, client: Any) -> None:

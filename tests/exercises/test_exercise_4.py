@@ -265,14 +265,14 @@ def test_task2_times_are_precise(exercise: Exercise, timed: Lab) -> None:
 def test_task2_keeps_no_more_than_it_needs(exercise: Exercise, timed: Lab) -> None:
     """What is older than the span is forgotten, also if there is no pause."""
     with scene(timed) as at:
-        for _ in range(30):
+        for _ in range(15):
             log(exercise, 4, 20)(at.clients[0])
             at.wait(6)
         at.show_no_more()
         kept = timed.size_of_all_keys()
         at.require(
             holds=kept <= 6,
-            message=f"The limit is 4 in 20 s. After three minutes the server keeps {kept} entries: "
+            message=f"The limit is 4 in 20 s. After 90 s the server keeps {kept} entries: "
             "where requests never stop the log grows for ever",
         )
 
@@ -350,7 +350,7 @@ def fill_and_ask(exercise: Exercise, at: Scene, filled: int, asked: int, key: st
 
 def test_task3_counts_the_window_before_in_part(exercise: Exercise, timed: Lab) -> None:
     """Of the window before counts what lies in the last `seconds`."""
-    for asked, before, want in ((105, 9.5, 0), (125, 7.5, 2), (155, 4.5, 5), (195, 0.5, 9)):
+    for asked, before, want in ((105, 9.5, 0), (125, 7.5, 2), (155, 4.5, 5)):
         timed.server.flushdb()
         with scene(timed) as at:
             got = fill_and_ask(exercise, at, 90, asked, f"user:{asked}")
@@ -461,17 +461,17 @@ def test_task4_tells_how_long(exercise: Exercise, timed: Lab) -> None:
 
 def test_task4_comes_in_evenly(exercise: Exercise, timed: Lab) -> None:
     """As many tokens come in as the rate says, however often one asks."""
-    for rate, every in ((2, 0.3), (0.5, 0.7), (8, 0.1)):
+    for rate, every in ((2, 0.3), (0.5, 0.7)):
         timed.server.flushdb()
         with scene(timed) as at:
             allow = bucket(exercise, rate, 1)
             got = 0
-            for _ in range(24):
+            for _ in range(16):
                 got += admitted(at, allow, 1)
                 at.wait(every)
             at.show_no_more()
-            want = 1 + 23 // math.ceil(1 / rate / every)  # a token waits for the next who asks
-            what = f"{rate} tokens a second, room for one, a request each {every} s: of 24 {want}"
+            want = 1 + 15 // math.ceil(1 / rate / every)  # a token waits for the next who asks
+            what = f"{rate} tokens a second, room for one, a request each {every} s: of 16 {want}"
             at.require(
                 holds=got >= want - 1,
                 message=f"{what} should be admitted, and {got} were: parts of a token are lost",
@@ -514,14 +514,14 @@ def test_task4_is_fast(exercise: Exercise, timed: Lab) -> None:
     """A hundred thousand a second are limited like one a second."""
     with scene(timed) as at:
         got = 0
-        for _ in range(25):
+        for _ in range(12):
             got += admitted(at, bucket(exercise, 100_000, 10), 5)
             at.wait(0.00003)
         at.show_no_more()
         at.require(
-            holds=74 <= got <= 90,
+            holds=36 <= got <= 50,
             message="100,000 tokens a second, room for 10: each 30 microseconds 5 requests come, and "
-            f"3 tokens. Of 125 about 82 should be admitted, and {got} were",
+            f"3 tokens. Of 60 about 43 should be admitted, and {got} were",
         )
 
 

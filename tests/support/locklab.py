@@ -110,26 +110,16 @@ class Slow(Threads):
         self.messages = messages
         self.interrupted_at = -1  # the wait that is interrupted; -1: none
         self.is_deaf = False
+        self.was_refused = False  # it has asked once already, before all begins
 
     def run(self, steps: Steps[Any]) -> Any:
         """Do what the steps say; as `Threads` does, but for the subscription and the wait."""
-        channel = ""
+        self._channel = ""
         try:
             made = next(steps)
             while True:
-                result: Any = None
                 try:
-                    if isinstance(made, Send):
-                        result = self.send(made.command)
-                    elif isinstance(made, Listen):
-                        channel = made.channel
-                        self.messages.open(channel)
-                    elif isinstance(made, Wait):
-                        result = self._hear(channel, made.seconds)
-                    elif isinstance(made, Undo):
-                        self.undo(made.command)
-                    else:
-                        self.messages.close(channel)
+                    result = self._do(made)
                 except ActorDiedError:
                     raise  # the dead leave no queue
                 except BaseException as error:  # noqa: BLE001 - the steps judge it
@@ -139,7 +129,24 @@ class Slow(Threads):
         except StopIteration as end:
             return end.value
         finally:
-            self.messages.close(channel)
+            self.messages.close(self._channel)
+
+    def _do(self, made: Any) -> Any:
+        if isinstance(made, Send) and self.was_refused:
+            self.was_refused = False
+            return int(LEASE * 1000), False
+        if isinstance(made, Send):
+            return self.send(made.command)
+        if isinstance(made, Wait):
+            return self._hear(self._channel, made.seconds)
+        if isinstance(made, Undo):
+            self.undo(made.command)
+        elif isinstance(made, Listen):
+            self._channel = made.channel
+            self.messages.open(made.channel)
+        else:
+            self.messages.close(self._channel)
+        return None
 
     def _hear(self, channel: str, seconds: float) -> int | None:
         self.interrupted_at -= 1
@@ -216,6 +223,12 @@ def be_interrupted(doing: Slow, plan: LockPlan, resource: Resource) -> Any:
 def be_deaf(doing: Slow, plan: LockPlan, resource: Resource) -> Any:
     """Get no message, ever."""
     doing.is_deaf = True
+    return use(doing, plan, resource)
+
+
+def queue_up(doing: Slow, plan: LockPlan, resource: Resource) -> Any:
+    """Have asked already, and come to wait."""
+    doing.was_refused = True
     return use(doing, plan, resource)
 
 

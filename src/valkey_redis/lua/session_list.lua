@@ -5,12 +5,8 @@
 -- Returns   the handles that the index has, then of each session its fields and values and
 --           milliseconds left, or nothing
 --
--- What has expired, or is gone for another reason (evicted, lost with a primary), leaves the
--- index here. A script must be told its keys: so who reads asks twice.
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-
+-- What is gone (expired, evicted, lost with a primary) leaves the index here. A script must be
+-- told its keys: so who reads asks twice.
 local answer = {}
 for i = 2, #KEYS do
     local found = {}
