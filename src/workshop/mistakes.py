@@ -39,9 +39,7 @@ def recognise(entry: ExerciseEntry, results: Iterable[Result], task: int) -> Mis
 def renew(number: int | None = None) -> None:
     """Compute one exercise's fingerprints anew, or all, from the mistakes; write them down."""
     entries = [entry for entry in exercises().values() if number in {None, entry.number}]
-    known: dict[str, str | None] = json.loads(FINGERPRINTS.read_text(encoding="utf-8"))
-    renewed = {f"{entry.number}" for entry in entries}
-    found = {name: mark for name, mark in known.items() if name.split(".")[0] not in renewed}
+    found: dict[str, str | None] = {}
     for entry in entries:
         for task in sorted({mistake.task for mistake in entry.mistake}):
             names = [mistake.name for mistake in entry.mistake if mistake.task == task]
@@ -52,5 +50,8 @@ def renew(number: int | None = None) -> None:
             for file in files:
                 own = [result for result in results if result.mistake == file.stem]
                 found[f"{entry.number}.{file.stem}"] = fingerprint(own, task)
-    text = json.dumps(dict(sorted(found.items())), indent=2)
+    renewed = {f"{entry.number}" for entry in entries}
+    known: dict[str, str | None] = json.loads(FINGERPRINTS.read_text(encoding="utf-8"))
+    kept = {name: mark for name, mark in known.items() if name.split(".")[0] not in renewed}
+    text = json.dumps(dict(sorted((kept | found).items())), indent=2)
     FINGERPRINTS.write_text(text + "\n", encoding="utf-8")

@@ -24,7 +24,7 @@ from workshop.schedule import CannotExploreError, RuleBrokenError
 
 MANY_KEYS = frozenset({"DEL", "UNLINK", "MGET", "EXISTS", "TOUCH", "KEYS"})
 TEXT = 50  # columns of a command
-PATIENCE = 5.0  # seconds for one test
+PATIENCE = 8.0  # seconds for one test
 MOST_PRINTED = 3  # lines of what the learner's code printed
 WRAPPING = frozenset({"MULTI", "EXEC", "WATCH", "UNWATCH"})
 OWN_SERVER = (

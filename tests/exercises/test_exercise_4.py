@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import valkey
-from tests.support.caching import Scene, nothing, scene
 from tests.support.limiting import apart, clock_ahead, undeclared
+from tests.support.scenes import Scene, nothing, scene
 
 from workshop.exercise import Exercise
 from workshop.interleave import explore, step

@@ -7,8 +7,9 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
-from tests.support.caching import Paused, Scene, Source, nothing, now, scene
+from tests.support.caching import Source
 from tests.support.limiting import apart, clock_ahead, undeclared
+from tests.support.scenes import Paused, Scene, nothing, now, scene
 
 from workshop.exercise import Exercise, ExerciseError
 from workshop.interleave import explore, step

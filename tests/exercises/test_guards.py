@@ -66,7 +66,8 @@ def mentions(*files: Path) -> dict[str, set[str]]:
 
 def tasks_that_reach(entry: ExerciseEntry, changed: set[str]) -> set[int]:
     """Return the tasks whose tests can come to the changed functions; rather too many than too few."""
-    graph = mentions(entry.tests, entry.solution, ROOT / "tests/support/caching.py")
+    support = ROOT / "tests/support"
+    graph = mentions(entry.tests, entry.solution, support / "caching.py", support / "scenes.py")
     reached = set(changed)
     while more := {name for name, names in graph.items() if names & reached} - reached:
         reached |= more

@@ -125,7 +125,7 @@ def test_an_endless_loop_is_found_where_it_is(copy: Path, workshop: Workshop) ->
     said = " ".join(done.stdout.split())
     assert "[x] 3" in said
     assert "Task 4 is not done yet" in said
-    assert "in `count_visit` it was still running after 5 s: a loop without an end?" in said
+    assert "in `count_visit` it was still running after 8 s: a loop without an end?" in said
     assert "Where exercises/exercise_1.py, line" in said
 
 

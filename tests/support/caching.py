@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from tests.support.scenes import Paused, Scene, nothing, now, pass_time, scene
+from tests.support.scenes import nothing
 
 from workshop.interleave import step
 from workshop.manifest import ROOT
@@ -25,8 +25,6 @@ from workshop.search import current
 
 FIRST_VERSION = 9  # the next one is 10, which as a text comes before "9"
 
-
-__all__ = ["Paused", "Prices", "Scene", "Source", "Table", "nothing", "now", "pass_time", "scene"]
 
 # What is loaded from ---------------------------------------------------------------------
 
