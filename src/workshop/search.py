@@ -24,6 +24,7 @@ from workshop.schedule import CannotExploreError, End, Explored, RuleBrokenError
 
 MOST_SCHEDULES = 100_000
 MOST_STEPS = 200  # of one schedule
+MOST_BEGINNINGS = 20  # one for each script that is loaded on the way
 # These wait for another client, who is stopped meanwhile: nobody would go on.
 BLOCKING = frozenset(
     "BLPOP BRPOP BLMOVE BLMPOP BRPOPLPUSH BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF SUBSCRIBE".split()
@@ -71,8 +72,8 @@ class Search:
         self._crashes, self._prune, self._outside = crashes, prune, outside
         self._actors: list[Actor] = []
         self._recorder = Recorder(before=self._before, one_by_one=True)
-        self._seen: set[bytes] = set()
-        self._schedules = self._pruned = 0
+        self._beginnings = 0
+        self._begin_anew()
         self._done: list[tuple[str, str]] = []  # what the step that runs now did, and the reply
 
     @contextmanager
@@ -96,6 +97,10 @@ class Search:
         prefix: list[int] = []
         while True:
             trail, complete = self._run_one(prefix)
+            if self._has_loaded and self._beginnings < MOST_BEGINNINGS:
+                self._begin_anew()  # the script is there from now on: other runs take other steps
+                prefix = []
+                continue
             if complete:
                 self._schedules += 1
                 self._judge([point.taken for point in trail])
@@ -111,6 +116,12 @@ class Search:
                 return Explored(self._schedules, self._pruned)
             prefix = [point.taken for point in trail]
             prefix[-1] += 1
+
+    def _begin_anew(self) -> None:
+        self._seen: set[bytes] = set()
+        self._schedules = self._pruned = 0
+        self._has_loaded = False  # an EVALSHA met a server without its script
+        self._beginnings += 1
 
     def acting(self) -> Actor | None:
         """Return the actor whose code is running, if it is one's."""
@@ -178,6 +189,7 @@ class Search:
         if actor.next is not None:
             actor.go_on()
         self._done += [(entry.text(), entry.reply_text()) for entry in self._recorder.sent]
+        self._has_loaded |= any(_is_missing_script(entry.reply) for entry in self._recorder.sent)
         actor.replies += [repr(entry.reply) for entry in self._recorder.sent]
 
     def _abandon(self) -> None:
@@ -278,6 +290,11 @@ class Search:
 
     def _maker(self, name: str) -> Callable[[bool], Any]:
         return lambda is_async: self._lab.connect(name, self._recorder, is_async=is_async)
+
+
+def _is_missing_script(reply: Any) -> bool:
+    """Return whether a reply is NOSCRIPT, of either driver."""
+    return type(reply).__name__ == "NoScriptError"
 
 
 @contextmanager

@@ -368,6 +368,31 @@ def test_an_async_pipeline_may_be_interrupted_too(lab: Lab) -> None:
     assert (1, 4) in seen
 
 
+def test_a_script_may_be_loaded_on_the_way(lab: Lab) -> None:
+    """Who is the first to load it takes another step than all others: no schedule is left out."""
+
+    def take(client: Any) -> Any:
+        client.get("x")
+        script = client.register_script("return redis.call('SET', KEYS[1], 'me', 'NX') and 1 or 0")
+        return script(keys=["k"])
+
+    def one_has_it(end: End) -> None:
+        assert sorted(end.results) == [0, 1]
+
+    explored = explore(races.nothing, [take, take], one_has_it, lab=lab)
+    assert explored.schedules == explore(races.nothing, [take, take], one_has_it, lab=lab).schedules
+
+
+def test_a_script_that_nobody_loads_is_the_actor_s_error() -> None:
+    """It comes to an end, and the server's answer is shown."""
+
+    def take(client: Any) -> Any:
+        return client.evalsha("0" * 40, 0)
+
+    with pytest.raises(RuleBrokenError, match="No matching script"):
+        explore(races.nothing, [take], lambda _: None)
+
+
 def test_what_is_told_of_the_outside_is_not_pruned_away() -> None:
     """Two writes outside the server, whose replies tell nothing, are run in both orders."""
     written: list[str] = []
