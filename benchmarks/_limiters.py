@@ -31,7 +31,7 @@ POLICIES: dict[str, Policy] = {
     "GCRA": GCRA(MANY, per=60),
     "token bucket": TokenBucket(MANY, per=60),
     "sliding counter": SlidingCounter(MANY, per=60),
-    "sliding log": SlidingLog(MANY, per=1),
+    "sliding log": SlidingLog(100_000, per=1),
 }
 Call = Callable[[], Any]
 
@@ -103,7 +103,9 @@ class Limits:
         if work not in self.NAMES:
             return None
         limiter = getattr(self._module.strategies, self.NAMES[work])(self._storage)
-        item = self._items.RateLimitItemPerSecond(MANY, int(POLICIES[work].microseconds / 1e6))
+        item = self._items.RateLimitItemPerSecond(
+            POLICIES[work].limit, POLICIES[work].microseconds // 10**6
+        )
 
         def call() -> Any:
             return limiter.hit(item, "subject"), limiter.get_window_stats(item, "subject")

@@ -19,6 +19,7 @@ from valkey_redis.errors import InvalidArgumentError
 from valkey_redis.scripts import Script
 
 MOST = 10**9
+MOST_IN_LOG = 100_000  # moments that are kept, and perhaps added at once
 SHORTEST, LONGEST = 0.001, 315_360_000  # seconds: a millisecond, ten years
 EXACT = 2**53  # the largest whole number below which Lua has all
 LONGEST_REFILL = 100 * 365 * 86_400 * 10**6  # microseconds
@@ -44,12 +45,13 @@ class Policy:
     """
 
     algorithm: ClassVar[str]
+    largest: ClassVar[int] = MOST
     limit: int
     per: Lifetime
     name: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        _whole("limit", self.limit)
+        _whole("limit", self.limit, self.largest)
         per = self.per.total_seconds() if isinstance(self.per, timedelta) else self.per
         is_number = isinstance(per, (int, float)) and not isinstance(per, bool)
         if not is_number or not SHORTEST <= per <= LONGEST:
@@ -111,10 +113,12 @@ class FixedWindow(Policy):
 class SlidingLog(Policy):
     """Exactly so many in any `per` seconds, wherever they begin.
 
-    The price is memory: one member of a sorted set, some 80 bytes, for each that was admitted.
+    The price is memory: one member of a sorted set, some 80 bytes, for each that was admitted;
+    so the limit is at most 100,000.
     """
 
     algorithm = "log"
+    largest = MOST_IN_LOG
 
     @property
     def bound(self) -> int:
@@ -152,7 +156,7 @@ class _Refilled(Policy):
 
     def __post_init__(self) -> None:
         if self.burst is not None:
-            _whole("burst", self.burst)
+            _whole("burst", self.burst, MOST)
         super().__post_init__()
 
     @property
@@ -197,9 +201,9 @@ class GCRA(_Refilled):
     algorithm = "gcra"
 
 
-def _whole(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
-        raise InvalidArgumentError(f"{name}={value!r:.40}: takes a whole number from 1 to {MOST}")
+def _whole(name: str, value: Any, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InvalidArgumentError(f"{name}={value!r:.40}: takes a whole number from 1 to {most}")
 
 
 def _tick(policy: Policy, most: int, rate: int = 1) -> int:

@@ -15,7 +15,6 @@ from valkey_redis import SessionStore, ValkeyClient
 from workshop.clock import START, virtual_time
 
 TICK = 0.5  # seconds; the timeouts lie between two ticks, so that nothing ends on one
-ROUNDING = 0.01  # seconds: see session_use.lua
 
 
 @dataclass
@@ -41,7 +40,7 @@ class Twin:
     def use(self) -> None:
         """Prolong it, if half of its idle time is over and there is anything to gain."""
         later = min(self.now + self.idle, self.ends)
-        is_due = self.expires - self.now < self.idle / 2 and later > self.expires + ROUNDING
+        is_due = self.expires - self.now < self.idle / 2 and later > self.expires
         if self.is_alive and is_due:
             self.expires = later
             self.writes += 1

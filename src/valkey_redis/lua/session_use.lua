@@ -13,7 +13,6 @@
 -- has more than half of its time left is read without a write, and none outlives its end. A
 -- change that is sent again because its reply was lost is not made twice: the last eight
 -- tokens are kept, as others may have come between.
-local ROUNDING = 10 -- milliseconds: a session whose end is near is not prolonged by a breath
 local left = redis.call('PTTL', KEYS[1])
 local idle = tonumber(ARGV[2])
 local changes = #ARGV > 2
@@ -39,7 +38,7 @@ if changes or left < idle / 2 then
         local time = redis.call('TIME')
         local now = time[1] * 1000 + math.floor(time[2] / 1000)
         local expires = math.min(now + idle, ends)
-        if left < 0 or expires > now + left + ROUNDING then
+        if left < 0 or expires > now + left then
             local moment = string.format('%.0f', expires)
             left = expires - now
             redis.call('PEXPIREAT', KEYS[1], moment)
