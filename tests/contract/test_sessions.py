@@ -563,13 +563,13 @@ async def test_encrypted_fields_show_nothing(client: Any) -> None:
     """Neither the data nor the user; each field is encrypted on its own."""
     store = sessions_of(client, codec=EncryptedCodec([EncryptedCodec.new_key()]))
     session = await store.create("adalovelace", {"iban": "NO93"})
-    assert await store.update(session.id, {"pin": "1815"}) is True
+    assert await store.update(session.id, {"pin": "pin-of-ada"}) is True
     session = await store.rotate(session.id)
     found = await store.read(session.id)
-    assert (found.user, found.data) == ("adalovelace", {"iban": "NO93", "pin": "1815"})
+    assert (found.user, found.data) == ("adalovelace", {"iban": "NO93", "pin": "pin-of-ada"})
     key = f"app:session:{{{tag_for('adalovelace')}}}:{session.handle}"
     held = str(await client.raw.execute_command("HGETALL", key))
-    for secret in ("NO93", "1815", "adalovelace"):
+    for secret in ("NO93", "pin-of-ada", "adalovelace"):
         assert secret not in held
     other = sessions_of(client, codec=EncryptedCodec([EncryptedCodec.new_key()]))
     assert await other.read(session.id) is None

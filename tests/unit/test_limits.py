@@ -223,7 +223,7 @@ def test_local_limits_keep_so_many_keys() -> None:
 
 def test_the_gate_lets_one_through_at_a_time(caplog: pytest.LogCaptureFixture) -> None:
     """After a failure, one caller in PAUSE seconds; an answer opens it for all."""
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="valkey_redis.ratelimit")
     with virtual_time() as clock:
         gate = Gate()
         assert gate.lets_through()

@@ -65,6 +65,7 @@ def main() -> None:
             print("a forged id:", store.read("../etc/passwd"), store.read(id_[:-1] + "!"))
         finally:
             store.destroy_user("ada")
+            client.delete(*client.scan("example:*"))  # marks of what was ended, kept for a minute
 
 
 if __name__ == "__main__":
