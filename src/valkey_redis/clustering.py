@@ -45,6 +45,7 @@ class AsyncGated:
     """Make callers wait for a connection: the cluster's pool raises instead."""
 
     _gate: asyncio.Semaphore
+    _driver: str
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send the command as soon as fewer than `max_connections` others are on their way."""
@@ -54,7 +55,15 @@ class AsyncGated:
                 # Else redis-py closes a connection under one of the first commands, if
                 # several come at once: it was seen with 1 new client of 20.
                 await cluster.initialize()
-            return await cast("Any", super()).execute_command(*args, **options)
+            try:
+                return await cast("Any", super()).execute_command(*args, **options)
+            except AttributeError as error:
+                # valkey-py closes all connections when a node fails, also under those who are
+                # about to write: they find that there is no writer.
+                if not str(error).startswith("'NoneType' object has no attribute"):
+                    raise
+                lost = import_module(f"{self._driver}.exceptions").ConnectionError
+                raise lost("Connection closed by another task") from error
 
 
 class AsyncPubSubOnOneNode:

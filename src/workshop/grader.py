@@ -73,7 +73,7 @@ def grade(
     arguments = [str(entry.tests), "--exercise-file", str(file), "--backend", backend]
     for mistake in mistakes:
         arguments += ["--mistake", str(mistake)]
-    arguments += ["-k", " or ".join(f"test_task{task}_" for task in tasks)] if tasks else []
+    arguments += ["--tasks", ",".join(map(str, tasks))] if tasks else []
     # Other plugins than our own would only cost time.
     environment = {**os.environ, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     environment.pop(OWN_SERVER, None)
