@@ -253,12 +253,12 @@ def _seen(error: BaseException, message: str, lab: Lab | None) -> dict[str, Any]
 
 
 def _keys(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the keys that a command names: all, the first of a script's, none of SCAN's."""
+    """Return the keys that a command names: all of a script's, none of SCAN's."""
     verb = words[0].upper()
     if verb in MANY_KEYS:
         return words[1:]
-    if verb in {"EVAL", "EVALSHA"}:
-        return words[3:4]
+    if verb in {"EVAL", "EVALSHA"} and words[2:3] and words[2].isdigit():
+        return words[3 : 3 + int(words[2])]
     return () if verb == "SCAN" else words[1:2]
 
 

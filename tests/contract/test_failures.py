@@ -1,6 +1,5 @@
 """What a caller sees when a real server dies, hangs or comes back."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +12,9 @@ from valkey_redis import (
     CommandError,
     ServerTimeoutError,
     ServerUnavailableError,
-    ValkeyRedisError,
 )
 from valkey_redis.commands import call
 from valkey_redis.embedded import EmbeddedServer
-from valkey_redis.embedded_cluster import EmbeddedCluster
 from valkey_redis.scripts import Script
 
 BOUND = 10.0  # seconds: generous; the timeouts that are tested are tenths
@@ -265,29 +262,3 @@ async def test_a_server_out_of_memory_says_so(kind: Kind, own: EmbeddedServer) -
             await client.set("k", 2)
         assert type(caught.value).__name__ == "OutOfMemoryError"
         assert await client.get("k") == 1
-
-
-@pytest.mark.parametrize("driver", ["valkey", "redis"])
-async def test_connections_closed_under_a_cluster_s_callers(
-    driver: str, cluster: EmbeddedCluster
-) -> None:
-    """Whoever is about to write gets this package's error, not one of the driver's inside."""
-    client = Kind("async", driver).client(cluster.url, **SHORT, retry_attempts=0)
-    failed: list[Exception] = []
-
-    async def caller(name: int) -> None:
-        for number in range(100):
-            try:
-                await client.set(f"{name}:{number}", 1, ex=60)
-            except ValkeyRedisError as error:
-                failed.append(error)
-            await asyncio.sleep(0)
-
-    async def closer() -> None:
-        for _ in range(15):
-            await asyncio.sleep(0.01)
-            await client.close()
-
-    await asyncio.gather(*map(caller, range(20)), closer())
-    assert failed
-    await client.close()
