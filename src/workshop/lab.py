@@ -194,8 +194,8 @@ def _lab(config: ValkeyConfig) -> Lab:
 
 def _fake_lab() -> Lab:
     # Slow to import, and the command line comes here to ask for a real server only.
-    import fakeredis  # noqa: PLC0415
-    import fakeredis._clients._valkey as fake_driver  # noqa: PLC0415
+    import fakeredis  # noqa: PLC0415 - slow to import, and only where it serves
+    import fakeredis._clients._valkey as fake_driver  # noqa: PLC0415 - as above
 
     server = fakeredis.FakeServer(server_type="valkey")
 

@@ -33,7 +33,7 @@ from valkey_redis import (
 from valkey_redis.embedded import EmbeddedServer
 
 if TYPE_CHECKING:
-    from somewhere import Session  # type: ignore[import-not-found]
+    from somewhere import Session  # type: ignore[import-not-found]  # it is not there, on purpose
 
 
 class User(BaseModel):

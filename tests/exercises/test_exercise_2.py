@@ -1519,8 +1519,8 @@ def test_task9_who_has_no_lease_stores_nothing(exercise: Exercise, lab: Lab) -> 
         lab.server.flushdb()
         with scene(lab, most=3 * LEASE) as at:
             a, b, c = at.clients
-            first = Paused(lambda load: swr(exercise, a, load))  # noqa: B023 - now
-            second = Paused(lambda load: swr(exercise, b, load))  # noqa: B023 - now
+            first = Paused(lambda load: swr(exercise, a, load))  # noqa: B023 - called within this turn of the loop
+            second = Paused(lambda load: swr(exercise, b, load))  # noqa: B023 - as above
             exercise.forget(c, "k")
             for load in (second, first) if last == "A" else (first, second):
                 load.finish("old")

@@ -256,7 +256,7 @@ class Computed(BaseModel):
     price: int
     parsed: Json[list[int]]
 
-    @computed_field  # type: ignore[prop-decorator]
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
     @property
     def double(self) -> int:
         """Return twice the price."""

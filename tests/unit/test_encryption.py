@@ -102,7 +102,7 @@ def test_what_the_inner_codec_says_is_said() -> None:
             EncryptedCodec([OLD], PydanticCodec(Patient)).encode(ADA)
         )
     with pytest.raises(InvalidArgumentError):
-        EncryptedCodec([OLD], PydanticCodec(Patient)).encode(OLD)  # type: ignore[arg-type]
+        EncryptedCodec([OLD], PydanticCodec(Patient)).encode(OLD)  # type: ignore[arg-type]  # a value of another type, on purpose
     with pytest.raises(InvalidArgumentError, match="type Patient"):
         EncryptedCodec([OLD]).encode(ADA)
 

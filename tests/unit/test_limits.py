@@ -42,7 +42,7 @@ def test_a_policy_takes_seconds_or_a_timedelta(kind: type[Policy]) -> None:
     assert kind(1, 0.5).name == "1-per-0.5s"
     assert kind(1, 0.5, name="short") != kind(1, 0.5)
     with pytest.raises(AttributeError):
-        policy.limit = 3  # type: ignore[misc]
+        policy.limit = 3  # type: ignore[misc]  # frozen: it must raise
 
 
 @pytest.mark.parametrize("kind", FIVE)
@@ -119,21 +119,21 @@ def test_limiters_refuse_what_they_do_not_take() -> None:
         ((gcra, FixedWindow(100, 60)), r"^policies 100-per-60s, 100-per-60s: takes name= to tell"),
     ):
         with pytest.raises(InvalidArgumentError, match=said):
-            RateLimiter(client, *policies)  # type: ignore[arg-type]
+            RateLimiter(client, *policies)  # type: ignore[arg-type]  # refused, on purpose
     for settings, said in (
         ({"on_outage": "maybe"}, r"^on_outage='maybe': takes 'open', 'closed' or 'local'$"),
         ({"slot": ""}, r"^slot='': takes one character or more$"),
         ({"namespace": "a b"}, r"^namespace 'a b': takes letters"),
     ):
         with pytest.raises(InvalidArgumentError, match=said):
-            RateLimiter(client, gcra, **settings)  # type: ignore[arg-type]
+            RateLimiter(client, gcra, **settings)  # type: ignore[arg-type]  # refused, on purpose
     limiter = RateLimiter(client, gcra, FixedWindow(50, 1))
     for cost in (0, -1, 21, 1.0, True, "1"):
         with pytest.raises(InvalidArgumentError, match=r"^cost=.*: takes 1 to 20, as more would"):
-            limiter.hit("k", cost)  # type: ignore[arg-type]
+            limiter.hit("k", cost)  # type: ignore[arg-type]  # refused, on purpose
     for subject in ("", None, 1.5, b"k"):
         with pytest.raises(InvalidArgumentError, match=r"^key=.*: takes a text or a number$"):
-            limiter.peek(subject)  # type: ignore[arg-type]
+            limiter.peek(subject)  # type: ignore[arg-type]  # refused, on purpose
     for names in ({}, {"other": "k"}):
         with pytest.raises(
             InvalidArgumentError, match=r"takes one or more of 100-per-60s, 50-per-1s"
@@ -160,7 +160,7 @@ def test_a_decision_is_a_condition() -> None:
     assert (admitted.remaining, admitted.retry_after, admitted.reset_after) == (4, 0.0, 0.2)
     assert (refused.retry_after, refused.limit) == (1e-6, 5)
     with pytest.raises(AttributeError):
-        admitted.allowed = False  # type: ignore[misc]
+        admitted.allowed = False  # type: ignore[misc]  # frozen: it must raise
 
 
 def test_the_headers_are_the_drafts() -> None:

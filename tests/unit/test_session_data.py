@@ -100,7 +100,7 @@ def test_a_change_of_plain_data_is_its_fields() -> None:
 def test_a_model_keeps_what_it_knows() -> None:
     """Also numbers that JSON has no name for, and what it was told to allow."""
     shape = Modelled(Loose, JSON)
-    for value in (Loose(needed=1, number=float("inf")), Loose(needed=1, more={"a": 1})):  # type: ignore[call-arg]
+    for value in (Loose(needed=1, number=float("inf")), Loose(needed=1, more={"a": 1})):  # type: ignore[call-arg]  # extra fields are allowed there
         assert shape.read(stored(shape.whole(value))) == value
     encoded = shape.whole({"needed": "3", "text": "**********"})
     assert shape.read(stored(encoded)) == Loose(needed=3, text="**********")
@@ -114,9 +114,9 @@ def test_a_model_keeps_what_it_knows() -> None:
         shape.read({})
     for removed in ("text", b"text", 7):
         with pytest.raises(InvalidArgumentError, match=r"remove=.*takes a list of names"):
-            shape.part({}, removed)  # type: ignore[arg-type]
+            shape.part({}, removed)  # type: ignore[arg-type]  # refused, on purpose
     with pytest.raises(InvalidArgumentError, match="list: takes a dict"):
-        shape.part([("text", "x")], ())  # type: ignore[arg-type]
+        shape.part([("text", "x")], ())  # type: ignore[arg-type]  # refused, on purpose
 
 
 def test_a_secret_is_not_lost_silently() -> None:
