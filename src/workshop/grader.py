@@ -15,21 +15,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
+from workshop.lab import OWN_SERVER
 from workshop.manifest import ROOT, ExerciseEntry
-from workshop.plugin import OWN_SERVER
 
 TIMEOUT = 60.0  # seconds for all tests of one exercise
 DIED = "your code ended the whole program, and the tests with it (os._exit, or a crash)"
+PRELOADED = ["workshop.plugin", "workshop.interleave", "workshop.mutants"]
 
 if sys.platform == "win32":
     _processes = multiprocessing.get_context("spawn")
 else:
     _processes = multiprocessing.get_context("forkserver")
-    _processes.set_forkserver_preload(
-        ["workshop.grader", "workshop.interleave", "workshop.mutants", "fakeredis"]
-    )
+    _processes.set_forkserver_preload(PRELOADED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +49,11 @@ class Result:
     printed: list[str] = field(default_factory=list)
     said: str = ""
     verbs: list[str] = field(default_factory=list)
+
+
+def expect_many() -> None:
+    """Get ready for many gradings: import fakeredis, which takes long, once for them all."""
+    _processes.set_forkserver_preload([*PRELOADED, "fakeredis"])
 
 
 def grade(
@@ -103,6 +105,8 @@ def grade(
 
 def _run_tests(arguments: list[str], environment: dict[str, str], folder: Path) -> None:
     """Run pytest in this process, which is there for that alone."""
+    import pytest  # noqa: PLC0415 - slow to import, and the process that asks does without
+
     with (folder / "printed").open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

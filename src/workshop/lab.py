@@ -9,6 +9,7 @@ from valkey_redis import ConfigurationError, ValkeyClient, ValkeyConfig, aconnec
 from valkey_redis.embedded import EmbeddedServer
 from workshop.recorder import Recorder, recording, recording_async
 
+OWN_SERVER = "WORKSHOP_SERVER"  # the learner's; in the environment, as it may hold a password
 TIMEOUT = 5.0  # seconds until a silent server fails the test
 MOST_TRIPS = 3_000  # round trips of one test: a loop without end stops here
 HUGE_SCAN = 10_000  # keys that one SCAN may look at without blocking others for long

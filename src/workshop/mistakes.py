@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from workshop.grader import Result, grade
+from workshop.grader import Result, expect_many, grade
 from workshop.manifest import ROOT, ExerciseEntry, Mistake, exercises
 
 FINGERPRINTS = ROOT / "exercises" / "fingerprints.json"
@@ -38,6 +38,7 @@ def recognise(entry: ExerciseEntry, results: Iterable[Result], task: int) -> Mis
 
 def renew(number: int | None = None) -> None:
     """Compute one exercise's fingerprints anew, or all, from the mistakes; write them down."""
+    expect_many()
     entries = [entry for entry in exercises().values() if number in {None, entry.number}]
     found: dict[str, str | None] = {}
     for entry in entries:

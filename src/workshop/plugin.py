@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from workshop.exercise import Exercise, ExerciseError, load
-from workshop.lab import Lab, TooManyTripsError, open_backend
+from workshop.lab import OWN_SERVER, Lab, TooManyTripsError, open_backend
 from workshop.manifest import exercises
 from workshop.recorder import Sent, shorten
 from workshop.schedule import CannotExploreError, RuleBrokenError
@@ -27,16 +27,11 @@ TEXT = 50  # columns of a command
 PATIENCE = 8.0  # seconds for one test
 MOST_PRINTED = 3  # lines of what the learner's code printed
 WRAPPING = frozenset({"MULTI", "EXEC", "WATCH", "UNWATCH"})
-OWN_SERVER = (
-    "WORKSHOP_SERVER"  # the learner's server; in the environment, as it may hold a password
-)
-
-
 ENDLESS = pytest.StashKey[set[tuple[str, Path | None]]]()
 
 
 class Target(NamedTuple):
-    """What the tests run against."""
+    """What the tests run against; `backend` names several, with a comma, where it plays no part."""
 
     file: Path
     mistake: Path | None
@@ -72,14 +67,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     option = metafunc.config.option
     if option.exercise_file:
         file = option.exercise_file.resolve()
-        targets = [
-            Target(file, mistake, name)
-            for mistake in option.mistake or [None]
-            for name in option.backend.split(",")
-        ]
+        mistakes, backends = option.mistake or [None], option.backend.split(",")
     else:
         entry = exercises()[int(metafunc.module.__name__.rpartition("_")[2])]
-        targets = [Target(entry.solution, None, backend) for backend in entry.backends]
+        file, mistakes, backends = entry.solution, [None], list(entry.backends)
+    if "lab" not in metafunc.fixturenames:
+        backends = [",".join(backends)]  # it never meets one, and would go alike on each: once
+    targets = [Target(file, mistake, name) for mistake in mistakes for name in backends]
     metafunc.parametrize("target", targets, ids=map(_id, targets))
 
 
@@ -186,12 +180,12 @@ def _write(item: pytest.Item, note: dict[str, Any]) -> None:
     note |= {
         "test": item.name.partition("[")[0],
         "task": int(task[1]),
-        "backend": target.backend,
         "mistake": target.mistake.stem if target.mistake else "",
         "claim": " ".join((item.function.__doc__ or "").split()),
     }
+    lines = [json.dumps(note | {"backend": name}) + "\n" for name in target.backend.split(",")]
     with notes.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(note) + "\n")
+        file.writelines(lines)
 
 
 def _explain(  # noqa: C901 - one case for each way to fail

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from workshop.grader import Result, grade
+from workshop.grader import Result, expect_many, grade
 from workshop.manifest import ROOT, ExerciseEntry, Mistake, exercises
 from workshop.mistakes import FINGERPRINTS, recognise
 from workshop.report import report
 
+expect_many()
 ENTRIES = list(exercises().values())
 UNSOLVED = [entry for entry in ENTRIES if entry.number > 0]  # exercise 0 is solved already
 MISTAKES = [
@@ -59,9 +60,18 @@ def mentions(*files: Path) -> dict[str, set[str]]:
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-                names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+                names |= {
+                    n.attr
+                    for n in ast.walk(node)
+                    if isinstance(n, ast.Attribute) and owner(n) != "lab"
+                }
                 found.setdefault(node.name, set()).update(names)
     return found
+
+
+def owner(node: ast.Attribute) -> str:
+    """Return the name before the dot, if it is one."""
+    return node.value.id if isinstance(node.value, ast.Name) else ""
 
 
 def tasks_that_reach(entry: ExerciseEntry, changed: set[str]) -> set[int]:
