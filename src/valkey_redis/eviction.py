@@ -210,7 +210,7 @@ class _LFUSettings(EvictionBase[C]):
         shards: int = 1,
         codec: Codec[Any] = JSON,
     ) -> None:
-        self.policy = orders.LFU if half_life is None else orders.aged(half_life)
+        self._policy = orders.LFU if half_life is None else orders.aged(half_life)
         super().__init__(
             client,  # type: ignore[arg-type]  # mypy loses which of the two C is here
             name,
@@ -226,25 +226,25 @@ class _LFUSettings(EvictionBase[C]):
 class FIFOCache(_Face):
     """First in, first out: the oldest entry goes, however often it is used."""
 
-    policy = orders.FIFO
+    _policy = orders.FIFO
 
 
 class AsyncFIFOCache(_AsyncFace):
     """The asyncio face of `FIFOCache`."""
 
-    policy = orders.FIFO
+    _policy = orders.FIFO
 
 
 class LIFOCache(_Face):
     """Last in, first out: the newest entry goes, and the first ones stay."""
 
-    policy = orders.LIFO
+    _policy = orders.LIFO
 
 
 class AsyncLIFOCache(_AsyncFace):
     """The asyncio face of `LIFOCache`."""
 
-    policy = orders.LIFO
+    _policy = orders.LIFO
 
 
 class LRUCache(_Face):
@@ -263,25 +263,25 @@ class LRUCache(_Face):
     CorruptValueError for stored bytes that are not the codec's, otherwise as the client does.
     """
 
-    policy = orders.LRU
+    _policy = orders.LRU
 
 
 class AsyncLRUCache(_AsyncFace):
     """The asyncio face of `LRUCache`."""
 
-    policy = orders.LRU
+    _policy = orders.LRU
 
 
 class MRUCache(_Face):
     """The most recently used entry goes: for loops that are larger than the cache."""
 
-    policy = orders.MRU
+    _policy = orders.MRU
 
 
 class AsyncMRUCache(_AsyncFace):
     """The asyncio face of `MRUCache`."""
 
-    policy = orders.MRU
+    _policy = orders.MRU
 
 
 class LFUCache(_LFUSettings[ValkeyClient], _Face):
@@ -303,13 +303,13 @@ class SIEVECache(_Face):
     (Zhang et al., SIEVE is Simpler than LRU, NSDI 2024)
     """
 
-    policy = orders.SIEVE
+    _policy = orders.SIEVE
 
 
 class AsyncSIEVECache(_AsyncFace):
     """The asyncio face of `SIEVECache`."""
 
-    policy = orders.SIEVE
+    _policy = orders.SIEVE
 
 
 class S3FIFOCache(_Face):
@@ -318,10 +318,10 @@ class S3FIFOCache(_Face):
     (Yang et al., FIFO Queues are All You Need for Cache Eviction, SOSP 2023)
     """
 
-    policy = orders.S3FIFO
+    _policy = orders.S3FIFO
 
 
 class AsyncS3FIFOCache(_AsyncFace):
     """The asyncio face of `S3FIFOCache`."""
 
-    policy = orders.S3FIFO
+    _policy = orders.S3FIFO

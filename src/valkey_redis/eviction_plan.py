@@ -33,7 +33,8 @@ class EvictionStats:
     `entries` are those that can be read now, `bytes` their keys and values (None without
     `max_bytes`). `hits` and `misses` count what `get` and `get_many` found; `evictions` are
     entries that had to go for others, not those that were deleted or have ended. `losses` says
-    how often the server threw away a part of the cache, so that it began anew.
+    how often the server threw away a part of the cache, so that it began anew; if all of it
+    was thrown away, the account was too.
     """
 
     entries: int
@@ -94,7 +95,7 @@ def whole(name: str, value: object, least: int = 1) -> int:
 class EvictionBase(Generic[C]):
     """Settings and commands; see `LRUCache`."""
 
-    policy: Policy
+    _policy: Policy
     _shards: list[Shard]
 
     def __init__(
@@ -117,7 +118,7 @@ class EvictionBase(Generic[C]):
         self.name = name
         self._ttl, self._codec = ttl, codec
         self._counts_bytes = max_bytes is not None
-        prefix = Keys(namespace).key("evict") + f":{self.policy}{'-bytes' * self._counts_bytes}"
+        prefix = Keys(namespace).key("evict") + f":{self._policy}{'-bytes' * self._counts_bytes}"
         self._ends = [
             f"{prefix}:{{{escape(name)}{f':{i}:{shards}' if shards > 1 else ''}}}"
             for i in range(whole("shards", shards))
@@ -166,7 +167,7 @@ class EvictionBase(Generic[C]):
         *,
         is_repeatable: bool = False,
     ) -> Command[Any]:
-        which = script(self.policy, operation, counts_bytes=self._counts_bytes)
+        which = script(self._policy, operation, counts_bytes=self._counts_bytes)
         return commands.call(which, shard.keys, args, read, is_repeatable=is_repeatable)
 
     def _for_each(self, operation: str, keys: Iterable[str], read: Any) -> list[Command[Any]]:
@@ -238,7 +239,7 @@ class EvictionBase(Generic[C]):
             for key, score in zip(flat[::2], flat[1::2], strict=True)
             if key not in gone
         ]
-        return self.policy.read_order(order, float(mark or 0), shard.capacity)
+        return self._policy.read_order(order, float(mark or 0), shard.capacity)
 
     def _add_up(self, replies: Iterable[Sequence[int]]) -> EvictionStats:
         """Return the account of all shards: see lua/evict_stats.lua."""

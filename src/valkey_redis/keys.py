@@ -11,6 +11,8 @@
 | `{namespace}:lock:{{name}}:fence`    | string | always         | the last fence of the lock |
 | `{namespace}:lock:{{name}}:queue`    | zset   | always         | the tokens of those who wait for it |
 | `{namespace}:lock:{{name}}:left:{token}` | string | always     | that this token gave up, and is not let in again |
+| `{namespace}:evict:{policy}:{{name}}:values` | hash | never | a cache that evicts: values, and its account; see lua/evict_begin.lua |
+| `{namespace}:evict:{policy}:{{name}}:order`, `:ends`, `:ghosts` | zset | never | its order; who ends when; who was thrown out |
 | `{namespace}:session:{tag}:{handle}` | hash   | always         | a session: see session_plan.py; `{tag}` is a hash tag, its user's |
 | `{namespace}:sessions:{tag}`         | zset   | always         | a user's sessions: handles by the moment they expire |
 
