@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help setup examples watch progress update doctor test coverage bench lint fix notebooks jupyter infra-up infra-down clean ready lock fingerprints
+.PHONY: help setup examples watch progress update simulate doctor test coverage bench lint fix notebooks jupyter infra-up infra-down clean ready lock fingerprints
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sed 's/%/N/'
@@ -39,6 +39,9 @@ reset-%: ready ## put exercise N back as it was (reset-all: every one); yours is
 
 update: ready ## fetch the newer workshop; your exercises stay as they are
 	@$(RUN) workshop update
+
+simulate: ready ## which eviction policy suits your keys: TRACE=keys.txt (one a line) CAPACITY=1000
+	@$(RUN) workshop simulate '$(TRACE)' '$(CAPACITY)'
 
 doctor: ready ## look at everything that is needed, and say how to mend it
 	@$(RUN) workshop doctor

@@ -12,8 +12,10 @@ from typing import Annotated
 import typer
 
 from valkey_redis import ValkeyRedisError
+from valkey_redis.simulate import recommend
+from valkey_redis.simulate.policy import require_capacity
 from workshop import doctor as the_doctor
-from workshop import keeping, mistakes
+from workshop import keeping, mistakes, traces
 from workshop import progress as the_progress
 from workshop import watch as the_watch
 from workshop.manifest import ROOT, ExerciseEntry, exercises
@@ -151,6 +153,16 @@ def examples() -> None:
 
 def _run_example(name: str) -> int:
     return subprocess.call([sys.executable, "-m", f"valkey_redis.examples.{name}"])
+
+
+@app.command(context_settings={"ignore_unknown_options": True})  # a capacity of -1 is no option
+def simulate(trace: str, capacity: str) -> None:
+    """Show what each eviction policy hits on a list of keys, a file with one key a line."""
+    if not trace or not capacity:
+        sys.exit("error: takes a file of keys and a capacity: TRACE=keys.txt CAPACITY=1000")
+    with _one_line():
+        size = require_capacity(int(capacity) if capacity.isdecimal() else capacity)
+        print("\n".join(recommend(traces.load_trace(trace), size).lines()))
 
 
 @app.command()
