@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any, Generic, TypeVar
 from zlib import crc32
 
@@ -19,6 +19,7 @@ from valkey_redis.scripts import Script
 C = TypeVar("C", ValkeyClient, AsyncValkeyClient)
 TOGETHER = 100  # entries that one script reads or deletes: the server serves nobody else meanwhile
 MOST = 2**32  # entries, or bytes; uses of a half-life
+READING = frozenset({"get", "look", "keys"})  # operations that change no entries
 ENDS = 14  # bytes before a value that ends; before another there is one
 
 
@@ -71,10 +72,10 @@ class Shard:
     max_bytes: int  # 0: any
 
 
-@cache
 def script(policy: Policy, operation: str, *, counts_bytes: bool) -> Script:
     """Return the script of an operation under a policy."""
-    files = [f"evict_{name}" for name in ("begin", policy.name, operation)]
+    changes = ("keep",) * (operation not in READING)
+    files = [f"evict_{name}" for name in ("begin", *changes, policy.name, operation)]
     settings = (
         f"local HALF_LIFE, COUNTS_BYTES = {policy.half_life or 0!r}, {str(counts_bytes).lower()}"
     )
@@ -125,6 +126,7 @@ class EvictionBase(Generic[C]):
         ]
         self._resize(capacity, max_bytes)
         self._is_checked = False
+        self._scripts: dict[str, Script] = {}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.client!r}, {self.name!r}, {self.capacity})"
@@ -167,7 +169,10 @@ class EvictionBase(Generic[C]):
         *,
         is_repeatable: bool = False,
     ) -> Command[Any]:
-        which = script(self._policy, operation, counts_bytes=self._counts_bytes)
+        which = self._scripts.get(operation)
+        if which is None:
+            which = script(self._policy, operation, counts_bytes=self._counts_bytes)
+            self._scripts[operation] = which
         return commands.call(which, shard.keys, args, read, is_repeatable=is_repeatable)
 
     def _for_each(self, operation: str, keys: Iterable[str], read: Any) -> list[Command[Any]]:

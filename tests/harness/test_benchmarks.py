@@ -141,3 +141,17 @@ def test_the_locks_have_their_rows() -> None:
     assert (waiting["valkey_redis"], waiting["ours"]) == ("0", "met")
     assert {row["python-redis-lock"] for row in rows.values()} == {"not installed"}
     assert rows["hand-off, slowest"]["2 EVALSHA, valkey-py"] == "n/a"
+
+
+def test_the_evicting_caches_have_their_rows_and_hits() -> None:
+    """Five figures of each policy; what it hits is what its reference hits."""
+    rows = table_of("bench_eviction")
+    works = ("a hit", "a set that evicts", "a miss, filled", "memory an entry", "hits, zipf")
+    policies = ("FIFO", "LIFO", "LRU", "MRU", "LFU", "aged LFU", "SIEVE", "S3-FIFO")
+    assert list(rows) == [f"{policy}: {work}" for work in works for policy in policies]
+    assert not {row["valkey_redis"] for row in rows.values()} & {"", "n/a", "not installed"}
+    assert {row["redis-func-cache"] for row in rows.values()} == {"not installed"}
+    for policy in policies:
+        row = rows[f"{policy}: hits, zipf"]
+        assert row["ours"] == "met"
+        assert row["valkey_redis"] == row["simulator"] != "0.00 %"
