@@ -5,6 +5,7 @@ Lua TIME follow it. A live server has a clock of its own, which nothing here can
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,21 +38,28 @@ class Clock:
 
 @contextmanager
 def virtual_time() -> Iterator[Clock]:
-    """Yield a clock that stands still; `sleep` of `time` and `asyncio` advance it, or do `on_sleep`."""
-    begun = time.monotonic()
+    """Yield a clock that stands still; `sleep` of `time` and `asyncio` advance it, or do `on_sleep`.
+
+    Other threads (a notebook's kernel has some) sleep and measure as ever: only the beginner's
+    time is virtual.
+    """
+    own = threading.get_ident()
+    begun, slept, aslept, measured = time.monotonic(), time.sleep, asyncio.sleep, time.monotonic
 
     with time_machine.travel(START, tick=False) as traveller:
         clock = Clock(traveller)
 
         def sleep(seconds: float) -> None:
-            clock.on_sleep(seconds)
+            (clock.on_sleep if threading.get_ident() == own else slept)(seconds)
 
         async def asleep(seconds: float, result: object = None) -> object:
+            if threading.get_ident() != own:
+                return await aslept(seconds, result)
             clock.on_sleep(seconds)
             return result
 
         def monotonic() -> float:
-            return begun + clock.elapsed
+            return begun + clock.elapsed if threading.get_ident() == own else measured()
 
         with (
             mock.patch.object(time, "monotonic", monotonic),

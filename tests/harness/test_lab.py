@@ -1,6 +1,9 @@
 """The lab records what the server saw, and lets accidents happen at every step."""
 
+import asyncio
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -113,3 +116,19 @@ def test_parses_requests() -> None:
         (("GET", "a"), data[:20]),
         (("\\xff\n",), data[20:]),
     ]
+
+
+def test_another_thread_sleeps_as_ever() -> None:
+    """Only who began the virtual time moves it: a notebook's kernel has threads of its own."""
+
+    def elsewhere() -> float:
+        begun = time.monotonic()
+        time.sleep(0.01)
+        asyncio.run(asyncio.sleep(0.01))
+        return time.monotonic() - begun
+
+    with virtual_time() as clock, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(elsewhere).result() >= 0.02
+        assert clock.elapsed == 0
+        time.sleep(3600)
+        assert clock.elapsed == 3600
