@@ -10,7 +10,7 @@ import valkey
 from tests.support.backends import KINDS, Kind, every_kind
 from tests.support.waiting import auntil, until
 
-from valkey_redis import ServerUnavailableError
+from valkey_redis import AsyncValkeyClient, ServerUnavailableError
 from valkey_redis.embedded import HOST, EmbeddedServer
 from valkey_redis.embedded_cluster import EmbeddedCluster
 
@@ -50,6 +50,23 @@ async def test_a_cluster_client_follows_a_failover() -> None:
             assert {key async for key in client.scan()} == {"k", "a"}
             assert await client.is_healthy() is True
         assert cluster.primary_of("k") is not primary
+
+
+async def test_a_connection_that_another_task_closes(cluster: EmbeddedCluster) -> None:
+    """Closed while a command is about to be written, as valkey-py does to all when a node fails."""
+    async with AsyncValkeyClient(cluster.url) as client:
+        await client.set("n", 1)
+        [connection] = client.raw.get_node_from_key("n")._connections
+        write = connection._send_packed_command
+
+        async def close_and_write(command: Any) -> None:
+            await connection.disconnect(nowait=True)
+            await write(command)
+
+        connection._send_packed_command = close_and_write
+        with pytest.raises(ServerUnavailableError, match="closed by another task"):
+            await client.incr("n")
+        assert await client.get("n") == 1
 
 
 @every_kind
