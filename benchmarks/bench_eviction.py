@@ -36,14 +36,17 @@ PACKAGES = ("redis", "hiredis", "valkey", "libvalkey", "redis-func-cache")
 BASE, REFERENCE, PEER = "GET, SET", "simulator", "redis-func-cache"
 COLUMNS = (BASE, REFERENCE, OURS, PEER)
 VALUE = "x" * 200
-AGED = {"half_life": 10_000}  # uses
+HALF_LIFE = 10_000  # uses
 CACHES: dict[str, tuple[Callable[..., Any], Callable[[int], simulate.Policy]]] = {
     "FIFO": (FIFOCache, simulate.FIFO),
     "LIFO": (LIFOCache, simulate.LIFO),
     "LRU": (LRUCache, simulate.LRU),
     "MRU": (MRUCache, simulate.MRU),
     "LFU": (LFUCache, simulate.LFU),
-    "aged LFU": (partial(LFUCache, **AGED), partial(simulate.AgedLFU, **AGED)),
+    "aged LFU": (
+        partial(LFUCache, half_life=HALF_LIFE),
+        partial(simulate.AgedLFU, half_life=HALF_LIFE),
+    ),
     "SIEVE": (SIEVECache, simulate.SIEVE),
     "S3-FIFO": (S3FIFOCache, simulate.S3FIFO),
 }

@@ -19,7 +19,7 @@ from valkey_redis.scripts import Script
 C = TypeVar("C", ValkeyClient, AsyncValkeyClient)
 TOGETHER = 100  # entries that one script reads or deletes: the server serves nobody else meanwhile
 MOST = 2**32  # entries, or bytes; uses of a half-life
-READING = frozenset({"get", "look", "keys"})  # operations that change no entries
+READING = {"look": 1, "get": 2, "keys": 3}  # operations that change no entries: the keys they need
 ENDS = 14  # bytes before a value that ends; before another there is one
 
 
@@ -173,7 +173,8 @@ class EvictionBase(Generic[C]):
         if which is None:
             which = script(self._policy, operation, counts_bytes=self._counts_bytes)
             self._scripts[operation] = which
-        return commands.call(which, shard.keys, args, read, is_repeatable=is_repeatable)
+        keys = shard.keys[: READING.get(operation)]
+        return commands.call(which, keys, args, read, is_repeatable=is_repeatable)
 
     def _for_each(self, operation: str, keys: Iterable[str], read: Any) -> list[Command[Any]]:
         """Return the commands for many keys: a few at a time, each slot's together."""

@@ -1,8 +1,8 @@
--- SIEVE: by insertion; half a point more says that it was used. The hand goes from the oldest to the newest,
--- takes the half point away where there is one, and evicts the first without. It stays
--- there, and begins again with the oldest once nobody is ahead of it.
+-- SIEVE: by insertion; half a point more says that it was used. The hand goes from the oldest to
+-- the newest, takes the half point away where there is one, and evicts the first without. It
+-- stays there, and begins again with the oldest once nobody is ahead of it.
 -- (Zhang et al.: SIEVE is Simpler than LRU, NSDI 2024)
-local STEP = 64
+local MOST = 128 -- entries that are looked at in one step
 
 function policy.insert(key, inserts)
     redis.call('ZADD', ORDER, inserts, key)
@@ -20,18 +20,14 @@ local function ahead(hand, most)
         'WITHSCORES', 'LIMIT', '0', most)
 end
 
--- Let the hand be there; past the newest it begins anew, with the oldest.
 local function move(hand)
-    if #ahead(hand, 1) == 0 then
-        hand = 0
-    end
     redis.call('HSET', VALUES, '\0mark', string.format('%.0f', hand))
 end
 
 function policy.victim()
-    local hand = account('\0mark')
+    local hand, most = account('\0mark'), 2 -- as a rule the first goes, and the second stays
     while true do
-        local found = ahead(hand, STEP)
+        local found = ahead(hand, most)
         if #found == 0 then
             hand = 0
         end
@@ -40,15 +36,20 @@ function policy.victim()
             hand = math.floor(score)
             if score == hand then
                 redis.call('ZREM', ORDER, key)
-                move(hand)
+                local is_last = not found[i + 2] and #ahead(hand, '1') == 0
+                move(is_last and 0 or hand)
                 return key
             end
             redis.call('ZADD', ORDER, 'XX', hand, key)
         end
+        most = MOST
     end
 end
 
 function policy.remove(key)
     redis.call('ZREM', ORDER, key)
-    move(account('\0mark'))
+    local hand = account('\0mark')
+    if hand > 0 and #ahead(hand, '1') == 0 then
+        move(0)
+    end
 end
