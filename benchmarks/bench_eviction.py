@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from itertools import count
 from typing import Any
 
+import redis
 import valkey
 
 from benchmarks._bench import NOT_INSTALLED, OURS, Row, brief, options, paired, ratios, scene, table
@@ -33,8 +34,13 @@ from valkey_redis import (
 from valkey_redis.embedded import HOST, EmbeddedServer
 
 PACKAGES = ("redis", "hiredis", "valkey", "libvalkey", "redis-func-cache")
-BASE, REFERENCE, PEER = "GET, SET", "simulator", "redis-func-cache"
-COLUMNS = (BASE, REFERENCE, OURS, PEER)
+BASE, OTHER, REFERENCE, PEER = (
+    "GET/SET, valkey-py",
+    "GET/SET, redis-py",
+    "simulator",
+    "redis-func-cache",
+)
+COLUMNS = (BASE, OTHER, REFERENCE, OURS, PEER)
 VALUE = "x" * 200
 HALF_LIFE = 10_000  # uses
 CACHES: dict[str, tuple[Callable[..., Any], Callable[[int], simulate.Policy]]] = {
@@ -65,7 +71,7 @@ class Bench:
         )
         self._client = ValkeyClient(server.config)
         self._raw: Any = valkey.Valkey(host=HOST, port=server.port)
-        self._port = server.port
+        self._redis: Any = redis.Redis(host=HOST, port=server.port)
         self._fresh = map("new{}".format, count())
 
     def run(self) -> list[Row]:
@@ -73,13 +79,14 @@ class Bench:
         rows = []
         for work in (self._hit, self._set, self._miss):
             for policy in CACHES:
-                self._raw.flushall()
+                self._raw.execute_command("FLUSHALL", "SYNC")
                 _tell(f"{work.__name__} {policy}")
                 rows.append(work(policy))
         rows += [self._memory(policy) for policy in CACHES]
         rows += [self._hit_ratio(policy) for policy in CACHES]
         self._client.close()
         self._raw.close()
+        self._redis.close()
         return rows
 
     # Contenders --------------------------------------------------------------------------
@@ -95,11 +102,11 @@ class Bench:
         """Return the peer's cached function, that returns what it is called with if it is a miss."""
         if policy not in PEERS or not find_spec("redis_func_cache"):
             return None
-        peer, redis = import_module("redis_func_cache"), import_module("redis")
+        peer = import_module("redis_func_cache")
         cache = peer.RedisFuncCache(
             f"bench-{policy}",
             getattr(peer, PEERS[policy])(),
-            client=redis.Redis(host=HOST, port=self._port),
+            client=self._redis,
             maxsize=self._capacity,
         )
 
@@ -118,6 +125,7 @@ class Bench:
         self._raw.set("plain", VALUE)
         works: dict[str, Callable[[], Any]] = {
             BASE: lambda: self._raw.get("plain"),
+            OTHER: lambda: self._redis.get("plain"),
             OURS: lambda: cache.get("key7"),
         }
         if peer:
@@ -129,6 +137,7 @@ class Bench:
         cache = self._full(policy)
         works: dict[str, Callable[[], Any]] = {
             BASE: lambda: self._raw.set("plain", VALUE),
+            OTHER: lambda: self._redis.set("plain", VALUE),
             OURS: lambda: cache.set(next(self._fresh), VALUE),
         }
         target = TARGET_OF_SETS if policy == "LRU" else None
@@ -137,15 +146,19 @@ class Bench:
     def _miss(self, policy: str) -> Row:
         cache, peer = self._full(policy), self._peer(policy)
 
-        def plain() -> None:
-            if self._raw.get(key := next(self._fresh)) is None:
-                self._raw.set(key, VALUE, px=60_000)
+        def plain(raw: Any) -> None:
+            if raw.get(key := next(self._fresh)) is None:
+                raw.set(key, VALUE, px=60_000)
 
         def ours() -> None:
             if cache.get(key := next(self._fresh)) is None:
                 cache.set(key, VALUE)
 
-        works: dict[str, Callable[[], Any]] = {BASE: plain, OURS: ours}
+        works: dict[str, Callable[[], Any]] = {
+            BASE: lambda: plain(self._raw),
+            OTHER: lambda: plain(self._redis),
+            OURS: ours,
+        }
         if peer:
             for number in range(self._capacity):
                 peer(f"key{number}")
@@ -175,7 +188,7 @@ class Bench:
         """Measure what an entry takes, of 200 bytes under a key of about 8."""
         cells = {}
         for name in (BASE, OURS, PEER):
-            self._raw.flushall(asynchronous=False)
+            self._raw.execute_command("FLUSHALL", "SYNC")
             peer = self._peer(policy)
             before = self._used()
             if name == BASE:
@@ -197,7 +210,7 @@ class Bench:
 
     def _hit_ratio(self, policy: str) -> Row:
         """Replay requests by Zipf's law for ten times as many keys as there is room for."""
-        self._raw.flushall(asynchronous=False)
+        self._raw.execute_command("FLUSHALL", "SYNC")
         make, simulated = CACHES[policy]
         reference = simulated(self._capacity)
         cache, peer = make(self._client, "bench", self._capacity), self._peer(policy)

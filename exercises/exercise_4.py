@@ -10,8 +10,9 @@ of it. Limits, rates and seconds are above 0. Many clients run your functions at
 time, on machines whose clocks differ: the time is the server's (its command TIME, which a
 script may call too). Any client may die between two commands, and no key lives for ever.
 The server may be one of a cluster: the keys that one script or transaction uses are in one
-slot, and a script's keys are all among its KEYS. Where time must pass the tests run your
-code on fakeredis, a server whose clock they can move; it knows Lua, WATCH and MULTI.
+slot, and a script's keys are all among its KEYS. Where time must pass, or several come at
+once, the tests run your code on fakeredis, a server whose clock they can move; it knows Lua,
+WATCH and MULTI.
 """
 
 import time
@@ -29,7 +30,7 @@ def allow_fixed(client: Valkey, key: str, limit: int, seconds: int) -> bool:
 
     The first request opens the window. That many seconds later, however many came
     meanwhile, the next request opens a new one. At the same moment, too, no more than
-    `limit` are admitted.
+    `limit` are admitted, and nobody is refused while there is room.
     """
     raise NotImplementedError
 
@@ -42,8 +43,8 @@ def allow_log(client: Valkey, key: str, limit: int, seconds: int) -> bool:
 
     A fixed window lets twice as many through around its edge; here a span may begin
     anywhere. So remember when each request was admitted, to less than a millisecond, and
-    only those: a refused request counts for nothing, and what is older than `seconds` is
-    forgotten. Two requests at the same moment are two.
+    only those: a refused request counts for nothing, even if its client dies half-way, and what
+    is older than `seconds` is forgotten. Two requests at the same moment are two.
     """
     raise NotImplementedError
 
@@ -58,7 +59,7 @@ def allow_counter(client: Valkey, key: str, limit: int, seconds: int) -> bool:
     `seconds`. Count the requests that were admitted in the present window and in the one
     before. Those before count in part: at the beginning of the present window in full, in
     its middle half, at its end not at all. Admit a request if, with itself, that makes no
-    more than `limit`. A refused request counts for nothing.
+    more than `limit`. A refused request counts for nothing, and older windows are forgotten.
     """
     raise NotImplementedError
 
@@ -111,8 +112,9 @@ def allow_when_down(allow: Callable[[], bool], when_down: str, local: Callable[[
     connection or gets no answer in time, decide by `when_down`: "open" admits, "closed"
     refuses, "local" returns what `local()` says, a limiter of this process. Do not ask the
     server again: it may have counted the request already. Any other error is a fault in a
-    program, or what the server answered, and is not hidden. Any other `when_down` raises
-    ValueError, at once: nobody wants to find a typo on the day when the server is down.
+    program, or what the server answered, and is not hidden; that a password is wrong is an
+    answer, though valkey.AuthenticationError is a kind of ConnectionError. Any other `when_down`
+    raises ValueError, at once: nobody wants to find a typo on the day when the server is down.
     """
     raise NotImplementedError
 

@@ -4,9 +4,9 @@ import math
 import uuid
 from collections.abc import Callable
 
+from valkey import AuthenticationError, Valkey
 from valkey import ConnectionError as NoConnectionError
 from valkey import TimeoutError as NoAnswerError
-from valkey import Valkey
 
 # KEYS: a sorted set of admitted requests by time. ARGV: limit, seconds, a name for this one.
 LOG = """
@@ -100,6 +100,8 @@ def allow_when_down(allow: Callable[[], bool], when_down: str, local: Callable[[
         raise ValueError(f"when_down: {when_down!r}; takes {', '.join(fallbacks)}")
     try:
         return allow()
+    except AuthenticationError:  # a kind of ConnectionError, and yet what the server answers
+        raise
     except (NoConnectionError, NoAnswerError):
         return fallbacks[when_down]()
 

@@ -70,6 +70,7 @@ class Policy:
     name: str
     read_order: Callable[[list[Scored], float, int], list[str]]
     half_life: float | None = None
+    parts: tuple[str, ...] = ("values", "order", "ends")  # its keys
 
     def __str__(self) -> str:
         return self.name if self.half_life is None else f"{self.name}-{self.half_life:g}"
@@ -81,7 +82,7 @@ LRU = Policy("lru", lowest_first)
 MRU = Policy("mru", highest_first)
 LFU = Policy("lfu", lowest_first)
 SIEVE = Policy("sieve", from_the_hand)
-S3FIFO = Policy("s3fifo", two_queues)
+S3FIFO = Policy("s3fifo", two_queues, parts=("values", "order", "ends", "ghosts"))
 
 
 def aged(half_life: float) -> Policy:

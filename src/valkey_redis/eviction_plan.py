@@ -144,7 +144,7 @@ class EvictionBase(Generic[C]):
         self.capacity, self.max_bytes = capacity, max_bytes
         self._shards = [
             Shard(
-                tuple(f"{start}:{part}" for part in ("values", "order", "ends", "ghosts")),
+                tuple(f"{start}:{part}" for part in self._policy.parts),
                 capacity // shards + (number < capacity % shards),
                 (max_bytes or 0) // shards,
             )

@@ -156,7 +156,7 @@ def test_a_crowd_that_ends_is_purged_in_parts() -> None:
 def test_a_lifetime_is_the_last_one_given(client: ValkeyClient) -> None:
     """Who is written again without a lifetime stays; the cache's own holds where none is given."""
     cache = LRUCache(client, "t", 10, ttl=1000)
-    _, _, ends, _ = cache._shards[0].keys
+    ends = cache._shards[0].keys[2]
     cache.set("a", 1)
     cache.set("b", 1, ttl=50)
     [(_, sooner), (_, later)] = client.raw.zrange(ends, 0, -1, withscores=True)

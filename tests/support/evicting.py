@@ -78,7 +78,7 @@ def evicting(client: Any, policy: str, capacity: Any, **settings: Any) -> Awaite
 def require_agreement(cache: Any, raw: Any) -> None:
     """Assert that values, order and account agree, and that nothing is above the capacity."""
     for shard in cache._shards:
-        values, order, ends, _ = shard.keys
+        values, order, ends = shard.keys[:3]
         held = {key for key in raw.hkeys(values) if not _text(key).startswith("\0")}
         assert held == set(raw.zrange(order, 0, -1)), "values and order differ"
         assert len(held) <= shard.capacity

@@ -1,8 +1,8 @@
-"""What exercise 4's tests play with: machines whose clocks differ, and a cluster's slots."""
+"""What exercise 4's tests play with: clocks that differ, clients between two commands, slots."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import time_machine
@@ -14,6 +14,7 @@ from workshop.recorder import Sent
 WITHOUT_KEYS = frozenset("MULTI EXEC DISCARD UNWATCH TIME SCRIPT PING SCAN ECHO".split())
 MANY_KEYS = frozenset("DEL UNLINK MGET EXISTS TOUCH WATCH".split())
 SCRIPTS = frozenset("EVAL EVALSHA FCALL EVAL_RO EVALSHA_RO FCALL_RO".split())
+TIDYING = frozenset({"UNWATCH", "DISCARD"})  # which the driver sends on its own
 
 
 @contextmanager
@@ -46,6 +47,63 @@ def clock_ahead(client: Any, seconds: float) -> Iterator[None]:
         pool.connection_class = plain
         pool.disconnect()
         pool.reset()
+
+
+class _DiedError(BaseException):
+    """A client has died; a BaseException, so that no `except Exception` goes on."""
+
+
+@contextmanager
+def before_each_trip(lab: Lab, client: str, what: Callable[[int, str], None]) -> Iterator[None]:
+    """Call `what` with number and first command before each trip of one client leaves."""
+    others, trips = lab.recorder.before, 0
+
+    def before(who: str, commands: list[tuple[str, ...]]) -> None:
+        nonlocal trips
+        if others is not None:
+            others(who, commands)
+        if who == client:
+            trips += 1
+            what(trips, commands[0][0].upper())
+
+    lab.recorder.before = before
+    try:
+        yield
+    finally:
+        lab.recorder.before = others
+
+
+def interrupted(
+    lab: Lab, client: str, number: int, call: Callable[[], Any], by: Callable[[], Any]
+) -> tuple[Any, Any]:
+    """Return what `call` makes, and `by`, which comes before the client's trip of that number.
+
+    The second is None if there was no such trip.
+    """
+    made: list[Any] = []
+
+    def come(trip: int, _: str) -> None:
+        if trip == number:
+            made.append(by())
+
+    with before_each_trip(lab, client, come):
+        result = call()
+    return result, next(iter(made), None)
+
+
+def trips_until_death(lab: Lab, client: str, number: float, call: Callable[[], Any]) -> int:
+    """Let the client die before its trip of that number; return how many it made before."""
+    made = 0
+
+    def die(trip: int, verb: str) -> None:
+        nonlocal made
+        if trip >= number and verb not in TIDYING:
+            raise _DiedError
+        made = trip
+
+    with suppress(_DiedError), before_each_trip(lab, client, die):
+        call()
+    return made
 
 
 def keys_of(words: Sequence[str]) -> list[str]:

@@ -1,7 +1,14 @@
 """Example 6: caches that keep no more than they are told to, and which of them suits a workload."""
 
-from valkey_redis import ValkeyClient
-from valkey_redis.eviction import FIFOCache, LFUCache, LRUCache, MRUCache, S3FIFOCache, SIEVECache
+from valkey_redis import (
+    FIFOCache,
+    LFUCache,
+    LRUCache,
+    MRUCache,
+    S3FIFOCache,
+    SIEVECache,
+    ValkeyClient,
+)
 from valkey_redis.examples._demo import demo_client
 from valkey_redis.simulate import WORKLOADS
 from valkey_redis.simulate.advice import recommend

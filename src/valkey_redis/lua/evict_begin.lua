@@ -7,7 +7,7 @@
 --          and the account, in fields that begin with a NUL
 -- KEYS[2]  zset: the keys in the policy's order
 -- KEYS[3]  zset: the keys that end, by when (milliseconds)
--- KEYS[4]  zset: the ghosts, keys that S3-FIFO threw out lately
+-- KEYS[4]  zset: the ghosts, keys that S3-FIFO threw out lately; only its cache has them
 --
 -- A policy is four functions: insert(key, inserts, tick, capacity) puts a new key into the order,
 -- touch(key, tick) notes that it was used, victim(capacity) takes the next to go out of the order

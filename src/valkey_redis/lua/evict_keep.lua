@@ -33,13 +33,14 @@ local function purge(now, ending)
     return #due
 end
 
--- See to it that the keys agree; return how many entries there are, and how many of them end. A
--- server under allkeys-* may have evicted one of the keys, and with it all values, or their
+-- See to it that the keys agree; return how many entries there are, how many of them end, and
+-- what is stored under `key`. A server under allkeys-* may have evicted one of the keys, and with it all values, or their
 -- order: what is left is of no use. A new cache is begun in the same way.
-local function mended()
-    local held, ending = redis.call('ZCARD', ORDER), redis.call('HGET', VALUES, '\0ending')
+local function mended(key)
+    local held = redis.call('ZCARD', ORDER)
+    local ending, value = unpack(redis.call('HMGET', VALUES, '\0ending', key or ''))
     if held > 0 and ending and (ending == '0' or tonumber(ending) == redis.call('ZCARD', ENDS)) then
-        return held, tonumber(ending)
+        return held, tonumber(ending), value
     end
     local stored = redis.call('HLEN', VALUES) - #ACCOUNT
     if held > 0 or stored > 0 then
@@ -52,5 +53,5 @@ local function mended()
             add(field, '0')
         end
     end
-    return 0, 0
+    return 0, 0, false
 end

@@ -6,17 +6,19 @@
 -- Who ends the newest (LIFO, MRU) must choose before the newcomer enters, or would choose it.
 local capacity, room, lifetime = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local key, value, ends = ARGV[4], '-' .. ARGV[5], nil
-local held, ending = mended()
+local held, ending, before = mended(key)
 
 if ending > 0 or lifetime > 0 then
     local now = milliseconds()
     held = held - purge(now, ending)
-    local due = redis.call('ZSCORE', ENDS, key)
-    if due and tonumber(due) <= now then -- more than one purge takes: it has ended all the same
-        policy.remove(key)
-        forget(key, ending)
-        add('\0removed')
-        held = held - 1
+    if before and not lives(before) then
+        before = false
+        if redis.call('ZSCORE', ENDS, key) then -- more have ended than one purge takes
+            policy.remove(key)
+            forget(key, ending)
+            add('\0removed')
+            held = held - 1
+        end
     end
     if lifetime > 0 then
         ends = string.format('%.0f', now + lifetime)
@@ -24,7 +26,7 @@ if ending > 0 or lifetime > 0 then
     end
 end
 
-local known = redis.call('HSTRLEN', VALUES, key) -- 0: it is new
+local known = before and #before or 0 -- 0: it is new
 local used = COUNTS_BYTES and account('\0bytes') or 0
 local size, evicted = #key + #value, 0
 

@@ -57,6 +57,23 @@ def wait_for_token(client, key, rate, burst):
     return float(client.eval(GCRA, 1, key, rate, burst))
 
 
+# An export of exactly ten minutes ago still counts.
+EXPORTS_OF_TEN_MINUTES = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.6f', now - 600))
+if redis.call('ZCARD', KEYS[1]) >= 5 then return 0 end
+redis.call('ZADD', KEYS[1], string.format('%.6f', now), ARGV[1])
+redis.call('EXPIRE', KEYS[1], 601)
+return 1
+"""
+
+
+def allow_export(client, user_id):
+    key = f"exports:{user_id}"
+    return client.eval(EXPORTS_OF_TEN_MINUTES, 1, key, uuid.uuid4().hex) == 1
+
+
 def allow_login(client, address):
     key = f"login:{address}:{client.time()[0] // 60}"
     pipe = client.pipeline(transaction=True)

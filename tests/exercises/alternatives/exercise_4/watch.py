@@ -87,6 +87,8 @@ def allow_when_down(allow, when_down, local):
             raise ValueError(f"{when_down}?")
     try:
         is_allowed = allow()
+    except valkey.exceptions.AuthenticationError:
+        raise
     except (valkey.exceptions.ConnectionError, valkey.exceptions.TimeoutError):
         return local() if when_down == "local" else when_down == "open"
     else:
