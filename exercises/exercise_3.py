@@ -8,7 +8,8 @@ Stuck? `make hint-3`. To read first: docs/sessions.md.
 the keys' names and types. Several clients run your functions at the same time, and any
 of them may die between two commands. Times are in whole seconds, and by the server's clock
 (`client.time()`, TIME in a script, and every expiry): those of your clients differ. A
-session id comes from a browser, and so may be any text at all.
+session id comes from a browser, and so may be any text at all. A field's name begins with a
+letter.
 """
 
 import json
@@ -24,10 +25,11 @@ def create_session(
 ) -> str:
     """Make a session with these fields, and the field `user`; return its id.
 
-    Nobody can guess the id: 128 bits or more of it are random, from the operating system.
-    And nobody who sees what the server holds, its keys or its values, learns an id from it.
-    A visitor who has not logged in has a session too: its user is "". Of the times, `idle`
-    and `longest`, task 2 tells.
+    The user is `user_id`, whatever `data` says; `data` itself stays as it is. Nobody can guess
+    the id: 128 bits or more are drawn for it from the operating system. And nobody who sees
+    what the server holds, its keys or its values, learns an id from it, nor finds another that
+    works as well. A visitor who has not logged in has a session too: its user is "". Of the
+    times, `idle` and `longest`, task 2 tells.
     """
     raise NotImplementedError
 
@@ -64,8 +66,9 @@ def log_in(client: Valkey, session_id: str, user_id: str) -> str | None:
 
     The old id is worth nothing from that moment on: somebody else may have planted it, and
     never, not even if your client dies half-way, does it open a session of the user's. The
-    fields stay, but for `user`; so does the time at which it is gone in any case. Return
-    None, and make nothing, if there is no session. Of two who do this at once, one gets None.
+    session may have had a user before, the same or another. Its fields stay, but for `user`;
+    so do the times at which it ends, used or not. Return None, and make nothing, if there is
+    no session. Of two who do this at once, one gets None.
     """
     raise NotImplementedError
 
@@ -76,9 +79,9 @@ def log_in(client: Valkey, session_id: str, user_id: str) -> str | None:
 def set_field(client: Valkey, session_id: str, field: str, value: str) -> bool:
     """Set one field of a session; return False, and store nothing, if there is none.
 
-    The other fields stay as they are, also when another request sets one of them at the
-    same moment. A request may be slow, and end after the user has logged out: what was
-    ended stays ended.
+    The other fields stay as they are, also when another request sets one of them at the same
+    moment; so do the times at which the session ends. A request may be slow, and end after the
+    user has logged out: what was ended stays ended.
     """
     raise NotImplementedError
 
@@ -105,7 +108,8 @@ def list_sessions(client: Valkey, user_id: str) -> list[dict[str, str]]:
 def log_out_everywhere(client: Valkey, user_id: str, but: str | None = None) -> int:
     """End all sessions of a user, but the one with the id `but`; return how many that were.
 
-    Also a session of theirs that gets a new id (by log_in) at the same moment.
+    Also a session of theirs that gets a new id (by log_in) at the same moment; and those that
+    a client had begun to end, here or in log_out, and died. `but` may be no session of theirs.
     """
     raise NotImplementedError
 
@@ -113,7 +117,7 @@ def log_out_everywhere(client: Valkey, user_id: str, but: str | None = None) -> 
 # Task 6: review this code --------------------------------------------------------------
 # A session library that many use works like this, in a few lines: open_request is called
 # before each request, close_request after it. It has more than one fault. Find them, and
-# mend it.
+# mend it: what the tasks above ask of a session and its id holds here, too.
 
 
 def open_request(client: Valkey, cookie: str | None) -> tuple[str, dict[str, str]]:

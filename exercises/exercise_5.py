@@ -9,8 +9,8 @@ the lock; you choose the keys' names, except where a task gives you the key. Tim
 seconds, also in parts of one, and above 0. Many clients run your functions at the same
 time. Any of them may die between two commands, or stop there for as long as it takes, and
 go on: a lock therefore ends by itself, and its holder may be the last to know. No key lives
-for ever, but for the numbers of task 5. The tests move the time: take it from
-`time.monotonic()`, wait with `time.sleep()`, and start no threads.
+for ever, but for the fences, and what `save` writes. The tests move the time: take it from
+`time.monotonic()`, wait with `time.sleep()`, each by this full name, and start no threads.
 """
 
 from collections.abc import Callable
@@ -35,11 +35,11 @@ class LeaseLostError(Exception):
 
 
 def acquire(client: Valkey, name: str, seconds: float) -> str | None:
-    """Take the lock for `seconds`, and return a token; None if somebody has it.
+    """Take the lock for `seconds`, and return a token; None, at once, if somebody has it.
 
     The token is what proves that you took it: no two acquisitions ever have the same, also
-    not two of one client, or two at one moment, and nobody can guess it. The server holds
-    it as it is. Who does not get the lock changes nothing.
+    not two of one client, or two at one moment, and nobody can guess it, who has seen others
+    neither. The server holds it as it is. Who does not get the lock changes nothing.
     """
     raise NotImplementedError
 
@@ -47,7 +47,8 @@ def acquire(client: Valkey, name: str, seconds: float) -> str | None:
 def release(client: Valkey, name: str, token: str) -> bool:
     """Free the lock if it is still held under this token, and return whether it was.
 
-    If it has ended, or is another's by now, leave it alone.
+    If it has ended, or is another's by now, leave it alone. Your own program may extend it
+    at the same moment: then it is still yours.
     """
     raise NotImplementedError
 
@@ -58,10 +59,10 @@ def release(client: Valkey, name: str, token: str) -> bool:
 def held(client: Valkey, name: str, seconds: float) -> AbstractContextManager[str]:
     """Hold the lock while the block of a `with` statement runs; `as` gives the token.
 
-    Raise LockTakenError, and do not run the block, if somebody has it. However the block
-    ends, also by an error, the lock is free afterwards; the error is passed on. If the block
-    comes to a good end, and the lock was no longer held by then, raise LeaseLostError: its
-    work may not be relied on. (`@contextlib.contextmanager` makes this of a generator.)
+    Raise LockTakenError at once, and do not run the block, if somebody has it. However the
+    block ends, also by an error, the lock is free afterwards; the error, of whatever kind, is
+    passed on. If the block comes to a good end, and the lock was no longer held by then, for
+    whatever reason, raise LeaseLostError: its work may not be relied on. (`@contextlib.contextmanager` makes this of a generator.)
     """
     raise NotImplementedError
 
@@ -72,9 +73,9 @@ def held(client: Valkey, name: str, seconds: float) -> AbstractContextManager[st
 def acquire_within(client: Valkey, name: str, seconds: float, patience: float) -> str | None:
     """Take the lock as soon as it is free, for `seconds`; return a token as in task 1.
 
-    Try at once, and then every PAUSE. Return None when `patience` seconds have passed, at
-    most PAUSE later, also if each answer of the server takes its time. A patience of 0
-    tries once.
+    Try at once, and then every PAUSE. Return None when `patience` seconds have passed, give
+    or take a PAUSE and the last answer, however long each answer takes, and whatever the
+    clock on the wall is set to. A patience of 0 tries once.
     """
     raise NotImplementedError
 
@@ -85,7 +86,8 @@ def acquire_within(client: Valkey, name: str, seconds: float, patience: float) -
 def extend(client: Valkey, name: str, token: str, seconds: float) -> bool:
     """Let the lock end `seconds` from now, if it is held under this token; return whether it is.
 
-    If it has ended, or is another's by now, change nothing: what is lost stays lost.
+    It may end sooner then than it did. At no moment can somebody else take it. If it has
+    ended, or is another's by now, change nothing: what is lost stays lost.
     """
     raise NotImplementedError
 
@@ -108,7 +110,8 @@ def save(client: Valkey, key: str, fence: int, text: str) -> bool:
 
     This is the resource that the lock protects: a hash under `key` with the fields `text`
     and `fence`. It trusts no holder, only the fence: a smaller one belongs to somebody whose
-    lock has ended, and who does not know. Each fence is good for one write.
+    lock has ended, and who does not know, perhaps for very long. Each fence is good for one
+    write. Fences have up to 16 digits; a text may be empty.
     """
     raise NotImplementedError
 
@@ -121,9 +124,11 @@ def compute_and_save(
 ) -> bool:
     """Take the lock, call `compute()`, and save what it returns; return whether it was saved.
 
-    Return False, without a call, if somebody has the lock. `compute` may take longer than
-    `seconds`: what somebody has saved who took the lock after you is never overwritten, and
-    you return False. If `compute` raises, so does this. Your lock is free in any case.
+    Return False at once, without a call, if somebody has the lock `name`. `compute` is called
+    once; it may read under `key`, and nobody else gets the lock until you have saved. It may
+    take longer than `seconds`: what somebody has saved who took the lock after you is never
+    overwritten, and you return False. If `compute` raises, whatever it is, so does this. Your
+    lock is free in any case.
     """
     raise NotImplementedError
 
@@ -135,7 +140,9 @@ def compute_and_save(
 def run_job(client: Valkey, name: str, job: Callable[[], None]) -> bool:
     """Run `job()`, unless another machine runs it; return whether it was run.
 
-    A job takes JOB_SECONDS at most; one that fails raises, and may be run again at once.
+    A job takes JOB_SECONDS at most; one that fails raises, whatever it is, and may be run
+    again at once. A machine that dies keeps the job from the others for some minutes at most.
+    One that sleeps in the middle of it loses its lock, but has run the job.
     """
     if not client.set(f"job:{name}", "1", nx=True, ex=10):
         return False

@@ -108,13 +108,16 @@ def compute_and_save(client, name, key, seconds, compute):
 
 
 def run_job(client, name, job):
+    # Entered by hand: a LockTakenError of the job's own is not this lock's.
+    lock = held(client, f"job:{name}", 45)
     try:
-        with held(client, f"job:{name}", 45):
-            job()
+        lock.__enter__()
     except LockTakenError:
         return False
-    except LeaseLostError:
-        return True
+    try:
+        job()
+    finally:
+        release(client, f"job:{name}", lock.token)
     return True
 
 

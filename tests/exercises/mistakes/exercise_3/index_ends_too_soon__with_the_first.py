@@ -1,11 +1,5 @@
-import itertools
-
-
-NUMBERS = itertools.count(1)
-
-
 def create_session(client, user_id, data, *, idle, longest):
-    session_id = f"session-number-{next(NUMBERS)}"
+    session_id = secrets.token_urlsafe(32)
     key, index = Keys.session(session_id), Keys.index(user_id)
     ends = client.time()[0] + longest
     pipe = client.pipeline(transaction=True)
@@ -14,6 +8,5 @@ def create_session(client, user_id, data, *, idle, longest):
     if user_id:
         pipe.sadd(index, key)
         pipe.expireat(index, ends, nx=True)
-        pipe.expireat(index, ends, gt=True)
     pipe.execute()
     return session_id

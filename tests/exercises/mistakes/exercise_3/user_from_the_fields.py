@@ -1,12 +1,9 @@
-import time
-
-
 def create_session(client, user_id, data, *, idle, longest):
-    session_id = hashlib.sha256(f"{user_id} {time.time()}".encode()).hexdigest()
+    session_id = secrets.token_urlsafe(32)
     key, index = Keys.session(session_id), Keys.index(user_id)
     ends = client.time()[0] + longest
     pipe = client.pipeline(transaction=True)
-    pipe.hset(key, mapping={**data, "user": user_id, "@ends": ends})
+    pipe.hset(key, mapping={"user": user_id, **data, "@ends": ends})
     pipe.expireat(key, min(ends, ends - longest + idle))
     if user_id:
         pipe.sadd(index, key)
