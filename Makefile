@@ -47,7 +47,7 @@ doctor: ready ## look at everything that is needed, and say how to mend it
 	@$(RUN) workshop doctor
 
 test: ready ## run the project's own tests
-	@$(RUN) pytest -n 4
+	@$(RUN) compileall -q src tests -x mistakes/ && $(RUN) pytest -n 4
 
 coverage: ready ## the same, with the lines that no test reaches
 	@$(RUN) pytest -n 4 --cov --cov-report=term-missing:skip-covered

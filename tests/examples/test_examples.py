@@ -163,3 +163,15 @@ def test_example_5_shows_what_it_teaches(tmp_path: Path) -> None:
     assert "after 0.5 s under a lease of 0.3 s, lost: False" in lines
     assert "the slow one is written: False; the ledger: 41, counted by the quick one" in lines
     assert lines[-1].endswith("the lease was over before the release")
+
+
+def test_example_6_shows_what_it_teaches(tmp_path: Path) -> None:
+    """Who goes under each policy, bytes, a scan that some survive, and advice for a list of keys."""
+    lines = run("example_6", tmp_path).stdout.splitlines()
+    assert "FIFOCache keeps bob, cyd, dan" in lines
+    assert " LRUCache keeps ada, cyd, dan" in lines
+    assert "evicted at each of 5 pages: [0, 0, 0, 1, 1]; 1563 bytes are there" in lines
+    assert "made smaller: 1 had to go, ['page3', 'page4'] stay" in lines
+    assert "   LRUCache:  0 of 25 survive the scan; 175 evictions" in lines
+    assert " SIEVECache: 25 of 25 survive the scan; 175 evictions" in lines
+    assert "scan: LFU. It has 30.9%: 4.5 points more than LRU." in lines

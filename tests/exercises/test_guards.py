@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ def name_of(value: object) -> str:
     return value.name if isinstance(value, Mistake) else f"exercise-{getattr(value, 'number', '')}"
 
 
+@cache
 def functions(file: Path) -> list[str]:
     """Return the names of a file's own functions."""
     return [

@@ -49,7 +49,7 @@ def copy(tmp_path: Path, compiled: Path) -> Path:
     for name in COPIED:
         source, target = ROOT / name, tmp_path / name
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target)
         else:
             shutil.copy(source, target)
     for solution in (ROOT / "solutions").glob("exercise_*.py"):

@@ -9,6 +9,9 @@ import pytest
 from valkey_redis import ValkeyClient
 from valkey_redis.embedded import EmbeddedServer, free_port
 from workshop import infra
+from workshop.grader import grade
+from workshop.manifest import exercises
+from workshop.report import report
 
 MISTAKES = Path("tests/exercises/mistakes/exercise_1")
 Workshop = Callable[..., subprocess.CompletedProcess[str]]
@@ -85,36 +88,42 @@ def test_an_unknown_mistake_gets_no_name(copy: Path, workshop: Workshop) -> None
     assert "This behaves like" not in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("code", "text"),
-    [
-        ("def (:\n", "Python cannot read this: invalid syntax"),
-        ("import sys\nsys.exit(3)\n", "does not even load: SystemExit: 3"),
-        ("import no_such_package\n", "does not even load: ModuleNotFoundError"),
-        ("async def get_page(c, b, p, s):\n    return []\n", "takes a plain `def`"),
-        ("del get_page\n", "has no function `get_page` any more"),
-        ("def get_page(client):\n    return []\n", "cannot be called as asked"),
-        (
-            "def get_page(client, board, page, size):\n    return 1 / 0\n",
-            "raised ZeroDivisionError",
-        ),
-        ("def get_page(client, board, page, size):\n    raise SystemExit\n", "raised SystemExit"),
-        ("def get_page(client, board, page, size):\n    return None\n", "it returned None"),
-        (
-            "def add_recent(client, user_id, item, limit):\n    while True: client.ping()\n",
-            "after 3000 round trips it still goes on",
-        ),
-    ],
-)
-def test_broken_code_gets_one_clear_sentence(
-    copy: Path, workshop: Workshop, code: str, text: str
-) -> None:
-    """Whatever the learner's file does, the runner survives and says what happened."""
-    learner_writes(copy, "\n\n" + code)
+BROKEN = {
+    "import sys\nsys.exit(3)\n": "does not even load: SystemExit: 3",
+    "import no_such_package\n": "does not even load: ModuleNotFoundError",
+    "async def get_page(c, b, p, s):\n    return []\n": "takes a plain `def`",
+    "del get_page\n": "has no function `get_page` any more",
+    "def get_page(client):\n    return []\n": "cannot be called as asked",
+    "def get_page(client, board, page, size):\n    return 1 / 0\n": "raised ZeroDivisionError",
+    "def get_page(client, board, page, size):\n    raise SystemExit\n": "raised SystemExit",
+    "def get_page(client, board, page, size):\n    return None\n": "it returned None",
+    "def add_recent(client, user_id, item, limit):\n    while True: client.ping()\n": (
+        "after 3000 round trips it still goes on"
+    ),
+}
+
+
+def test_broken_code_gets_one_clear_sentence(tmp_path: Path) -> None:
+    """Whatever the learner's file does, the grader survives and says what happened."""
+    entry, files = exercises()[1], {}
+    for number, code in enumerate(BROKEN):
+        files[tmp_path / f"broken_{number}.py"] = code
+    for file, code in files.items():
+        file.write_text(code)
+    results = grade(entry, entry.solution, backend="valkey", mistakes=list(files))
+    for file, code in files.items():
+        said = report(entry, [result for result in results if result.mistake == file.stem])
+        assert_readable("\n".join(said))
+        assert BROKEN[code] in " ".join(" ".join(said).split()), said
+
+
+def test_a_file_that_python_cannot_read(copy: Path, workshop: Workshop) -> None:
+    """The command names the place, and ends with 1."""
+    learner_writes(copy, "\n\ndef (:\n")
     done = workshop("exercise", "1")
     assert done.returncode == 1
     assert_readable(done.stdout)
-    assert text in " ".join(done.stdout.split()), done.stdout
+    assert "Python cannot read this: invalid syntax" in " ".join(done.stdout.split())
 
 
 def test_an_endless_loop_is_found_where_it_is(copy: Path, workshop: Workshop) -> None:

@@ -3,26 +3,37 @@
 import json
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient.exceptions import CellExecutionError
 
-from workshop import notebooks
-from workshop.manifest import exercises
+from workshop.manifest import ROOT, exercises
 
-PATHS = notebooks.paths()
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LARGEST = 500_000  # bytes of one file
 MACHINE_PATH = re.compile(r"/(home|Users|root|tmp|var|work)/|[A-Z]:\\\\|site-packages")
+
+
+@pytest.fixture(scope="module")
+def notebooks() -> Any:
+    """Return the module that runs notebooks: to import it takes seconds, in each worker of a run."""
+    return import_module("workshop.notebooks")
+
+
+@pytest.fixture(scope="module")
+def nbformat() -> Any:
+    """Return the format's module, as slow to import."""
+    return import_module("nbformat")
+
 
 every_notebook = pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
 
 
 def read(path: Path) -> Any:
     """Return a notebook's cells and metadata."""
-    return nbformat.read(path, as_version=4)
+    return import_module("nbformat").read(path, as_version=4)
 
 
 def code(notebook: Any) -> list[Any]:
@@ -46,7 +57,7 @@ def test_every_notebook_of_the_manifest_is_there() -> None:
 
 
 @every_notebook
-def test_runs_from_top_to_bottom(path: Path) -> None:
+def test_runs_from_top_to_bottom(path: Path, notebooks: Any) -> None:
     """No cell fails, and each puts out what the committed one does: no picture is lost or new."""
     before = path.read_bytes()
     fresh = notebooks.execute(path)
@@ -82,7 +93,7 @@ def test_shows_no_machine(path: Path) -> None:
 
 
 @every_notebook
-def test_is_small_and_stable(path: Path) -> None:
+def test_is_small_and_stable(path: Path, notebooks: Any, nbformat: Any) -> None:
     """The file is small, valid, and holds no time, version or widget of the run."""
     assert path.stat().st_size < LARGEST
     notebook = read(path)
@@ -92,16 +103,19 @@ def test_is_small_and_stable(path: Path) -> None:
     assert notebook.metadata.language_info.name == "python"
 
 
-def test_a_failing_cell_fails_the_run(tmp_path: Path) -> None:
+def test_a_failing_cell_fails_the_run(tmp_path: Path, notebooks: Any, nbformat: Any) -> None:
     """An error in a cell is raised, not written into the notebook."""
     cells = [nbformat.v4.new_code_cell("1 / 0")]
     path = tmp_path / "broken.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+    with pytest.raises(Exception, match="ZeroDivisionError") as raised:
         notebooks.execute(path)
+    assert raised.typename == "CellExecutionError"
 
 
-def test_execute_all_renews_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_execute_all_renews_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notebooks: Any, nbformat: Any
+) -> None:
     """Every notebook of the folder is run where it is, on this Python, away from other servers."""
     source = "import os, sys\nprint(sys.executable, os.environ.get('VALKEY_URL'), os.listdir())"
     path = tmp_path / "1_small.ipynb"
