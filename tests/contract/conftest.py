@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import fakeredis
@@ -10,6 +11,8 @@ import pytest
 import pytest_asyncio
 import valkey
 from tests.support.backends import BACKENDS, DRIVERS, FACES, Kind
+
+from valkey_redis import ValkeyConfig
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,28 @@ class Place:
         """Return a client whose methods are awaited."""
         if self.fake is not None:
             return self.kind.fake(self.fake)
-        return self.kind.client(self.url, **settings)
+        if settings:
+            return self.kind.client(self.url, **settings)
+        return self.kind.of(_config(self.kind.url(self.url)))
+
+
+@cache
+def _config(url: str) -> ValkeyConfig:
+    """Return the settings of a URL: to look through the environment takes longer than most tests."""
+    return ValkeyConfig(url=url)
+
+
+@cache
+def _looking_on(port: int) -> valkey.Valkey:
+    """Return a client that empties a server, always the same."""
+    return valkey.Valkey(port=port)
 
 
 def _empty(*ports: int) -> None:
     for port in ports:
-        with valkey.Valkey(port=port) as node:
-            if node.execute_command("ROLE")[0] == b"master":
-                node.flushall()
+        node = _looking_on(port)
+        if node.execute_command("ROLE")[0] == b"master":
+            node.flushall()
 
 
 @pytest.fixture(params=itertools.product(BACKENDS, FACES, DRIVERS), ids="-".join)

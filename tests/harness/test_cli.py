@@ -128,7 +128,8 @@ def test_a_file_that_python_cannot_read(copy: Path, workshop: Workshop) -> None:
 
 def test_an_endless_loop_is_found_where_it_is(copy: Path, workshop: Workshop) -> None:
     """The report names the task, the function and the line; the tasks before it stay done."""
-    learner_writes(copy, "\n\ndef count_visit(client, page, seconds):\n    while True: pass\n")
+    code = "def count_visit(client, page, seconds):\n    while True: threading.Event().wait(0.1)\n"
+    learner_writes(copy, f"\n\nimport threading\n\n\n{code}")
     done = workshop("exercise", "1")
     assert_readable(done.stdout)
     said = " ".join(done.stdout.split())
@@ -192,9 +193,7 @@ def test_progress_is_derived_from_the_files(copy: Path, workshop: Workshop) -> N
     """Solved tasks are counted; a spoilt or lost state file costs nothing."""
     manifest = copy / "exercises" / "exercises.toml"
     parts = manifest.read_text().split("[[exercise]]\n")
-    manifest.write_text(
-        "[[exercise]]\n".join([*parts[:3], parts[4]])
-    )  # 0, 1 and 3: to grade all takes long
+    manifest.write_text("[[exercise]]\n".join([*parts[:3], parts[4]]))  # 0, 1, 3: all take long
     assert "[............] 0 of 7" in workshop("progress").stdout
     learner_writes(copy, "\n\n" + (copy / MISTAKES / "keys_command.py").read_text())
     assert "[##########..] 6 of 7" in workshop("progress").stdout
