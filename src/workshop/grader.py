@@ -1,8 +1,9 @@
 """Grade a file: run its exercise's tests in a process of their own, and read their notes.
 
 In a process of its own, so that a learner's endless loop, exit or flood of output ends there. It is
-forked from one that has imported what the tests need, which takes longer than the tests: the first
-`grade` starts that one, and it ends when we do. Where nothing can be forked, each starts anew.
+forked, as to import what the tests need takes longer than the tests: from this process, or, if
+many are to come or this one has threads, from one that the first `grade` starts, and that
+ends when we do. Where nothing can be forked, each starts anew.
 """
 
 import gc
@@ -11,22 +12,30 @@ import multiprocessing
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from workshop.lab import OWN_SERVER
 from workshop.manifest import ROOT, ExerciseEntry
 
 TIMEOUT = 60.0  # seconds for all tests of one exercise
 DIED = "your code ended the whole program, and the tests with it (os._exit, or a crash)"
-PRELOADED = ["workshop.plugin", "workshop.interleave", "workshop.mutants"]
+PRELOADED = ("workshop.plugin", "workshop.interleave", "workshop.mutants")
+_more: set[str] = set()  # to be preloaded too, if many gradings are to come
 
-if sys.platform == "win32":
-    _processes = multiprocessing.get_context("spawn")
-else:
-    _processes = multiprocessing.get_context("forkserver")
-    _processes.set_forkserver_preload(PRELOADED)
+
+def _processes() -> Any:
+    """Return how processes are made here: the quickest way that is safe."""
+    if sys.platform == "win32":
+        return multiprocessing.get_context("spawn")
+    if sys.platform == "linux" and threading.active_count() == 1 and not _more:
+        return multiprocessing.get_context("fork")  # no lock can be held by another thread
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload([*PRELOADED, *_more])
+    return server
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,7 @@ class Result:
 
 def expect_many() -> None:
     """Get ready for many gradings: import fakeredis, which takes long, once for them all."""
-    _processes.set_forkserver_preload([*PRELOADED, "fakeredis"])
+    _more.add("fakeredis")
 
 
 def grade(
@@ -83,7 +92,7 @@ def grade(
         environment[OWN_SERVER] = own_server
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        process = _processes.Process(target=_run_tests, args=(arguments, environment, folder))
+        process = _processes().Process(target=_run_tests, args=(arguments, environment, folder))
         process.start()
         try:
             process.join(timeout * max(1, len(mistakes)))

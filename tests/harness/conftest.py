@@ -21,6 +21,7 @@ COPIED = (
     "requirements.lock",
     "Makefile",
 )
+LEFT_OUT = ("contract", "unit", "harness", "notebooks", "examples", "data")  # of the tests
 Done = subprocess.CompletedProcess[str]
 
 
@@ -49,7 +50,7 @@ def copy(tmp_path: Path, compiled: Path) -> Path:
     for name in COPIED:
         source, target = ROOT / name, tmp_path / name
         if source.is_dir():
-            shutil.copytree(source, target)
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns(*LEFT_OUT))
         else:
             shutil.copy(source, target)
     for solution in (ROOT / "solutions").glob("exercise_*.py"):
