@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from valkey_redis.errors import InvalidArgumentError
 
-LONGEST = 10**9  # uses
+SHORTEST, LONGEST = 0.001, 10**9  # uses: the shortest is LRU, and 2^43 ticks of it are exact
 
 
 class Scored(NamedTuple):
@@ -73,7 +73,7 @@ class Policy:
     parts: tuple[str, ...] = ("values", "order", "ends")  # its keys
 
     def __str__(self) -> str:
-        return self.name if self.half_life is None else f"{self.name}-{self.half_life:g}"
+        return self.name if self.half_life is None else f"{self.name}-{self.half_life:.17g}"
 
 
 FIFO = Policy("fifo", lowest_first)
@@ -88,8 +88,8 @@ S3FIFO = Policy("s3fifo", two_queues, parts=("values", "order", "ends", "ghosts"
 def aged(half_life: float) -> Policy:
     """Return LFU that forgets; raise InvalidArgumentError for what is no number of uses."""
     is_number = isinstance(half_life, (int, float)) and not isinstance(half_life, bool)
-    if not is_number or not 0 < half_life <= LONGEST:
+    if not is_number or not SHORTEST <= half_life <= LONGEST:
         raise InvalidArgumentError(
-            f"half_life={half_life!r:.40}: takes hits and writes, more than 0, at most {LONGEST}"
+            f"half_life={half_life!r:.40}: takes hits and writes, from {SHORTEST} to {LONGEST}"
         )
     return Policy("aged", lowest_first, float(half_life))

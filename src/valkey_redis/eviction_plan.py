@@ -18,8 +18,10 @@ from valkey_redis.scripts import Script
 
 C = TypeVar("C", ValkeyClient, AsyncValkeyClient)
 TOGETHER = 100  # entries that one script reads or deletes: the server serves nobody else meanwhile
-MOST = 2**32  # entries, or bytes; uses of a half-life
+MOST = 2**32  # entries, or bytes
+SLOTS = 2**14  # of a cluster: more shards than these share them
 READING = {"look": 1, "get": 2, "keys": 3}  # operations that change no entries: the keys they need
+REPEATABLE = {*READING, "stats"}  # done twice they are at worst a use, or a miss, too many
 ENDS = 14  # bytes before a value that ends; before another there is one
 
 
@@ -31,11 +33,11 @@ class EvictionPolicyWarning(UserWarning):
 class EvictionStats:
     """What all clients together have done with a cache since it was made or cleared.
 
-    `entries` are those that can be read now, `bytes` their keys and values (None without
-    `max_bytes`). `hits` and `misses` count what `get` and `get_many` found; `evictions` are
-    entries that had to go for others, not those that were deleted or have ended. `losses` says
-    how often the server threw away a part of the cache, so that it began anew; if all of it
-    was thrown away, the account was too.
+    `entries` are those that can be read now; `bytes` the keys and values that are kept, also
+    of what has ended and not gone yet (None without `max_bytes`). `hits` and `misses` count
+    what `get` and `get_many` found; `evictions` are entries that had to go for others, not
+    those that were deleted or have ended. `losses` says how often the server threw away a part
+    of the cache, so that it began anew; if all of it was thrown away, the account was too.
     """
 
     entries: int
@@ -84,13 +86,23 @@ def script(policy: Policy, operation: str, *, counts_bytes: bool) -> Script:
     return Script("+".join(files), source, sha)
 
 
-def whole(name: str, value: object, least: int = 1) -> int:
-    """Return the number; raise InvalidArgumentError unless it is a whole one from `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
+def whole(name: str, value: object, least: int = 1, most: int = MOST) -> int:
+    """Return the number; raise InvalidArgumentError unless it is a whole one, `least` to `most`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise InvalidArgumentError(
-            f"{name}={value!r:.40}: takes a whole number from {least} to {MOST}"
+            f"{name}={value!r:.40}: takes a whole number from {least} to {most}"
         )
     return value
+
+
+def in_utf8(name: str, value: object) -> bytes:
+    """Return the text's bytes; raise InvalidArgumentError for what is no text, or half a character."""
+    try:
+        return str.encode(value)  # type: ignore[arg-type]  # or it raises TypeError
+    except (TypeError, UnicodeEncodeError):
+        raise InvalidArgumentError(
+            f"{name}={value!r:.40}: takes a text, as UTF-8 can hold it"
+        ) from None
 
 
 class EvictionBase(Generic[C]):
@@ -111,8 +123,8 @@ class EvictionBase(Generic[C]):
         shards: int = 1,
         codec: Codec[Any] = JSON,
     ) -> None:
-        if not isinstance(name, str) or not name:
-            raise InvalidArgumentError(f"name={name!r:.40}: takes a text of one character or more")
+        if not in_utf8("name", name):
+            raise InvalidArgumentError("name='': takes a text of one character or more")
         if ttl is not None:
             milliseconds("ttl", ttl)
         self.client: C = client
@@ -120,9 +132,9 @@ class EvictionBase(Generic[C]):
         self._ttl, self._codec = ttl, codec
         self._counts_bytes = max_bytes is not None
         prefix = Keys(namespace).key("evict") + f":{self._policy}{'-bytes' * self._counts_bytes}"
-        self._ends = [
+        self._starts = [
             f"{prefix}:{{{escape(name)}{f':{i}:{shards}' if shards > 1 else ''}}}"
-            for i in range(whole("shards", shards))
+            for i in range(whole("shards", shards, most=SLOTS))
         ]
         self._resize(capacity, max_bytes)
         self._is_checked = False
@@ -133,7 +145,7 @@ class EvictionBase(Generic[C]):
 
     def _resize(self, capacity: int, max_bytes: int | None) -> None:
         """Share out the capacity."""
-        shards = len(self._ends)
+        shards = len(self._starts)
         whole("capacity", capacity, least=shards)
         if self._counts_bytes:
             whole("max_bytes", max_bytes, least=shards)
@@ -148,49 +160,40 @@ class EvictionBase(Generic[C]):
                 capacity // shards + (number < capacity % shards),
                 (max_bytes or 0) // shards,
             )
-            for number, start in enumerate(self._ends)
+            for number, start in enumerate(self._starts)
         ]
 
     # Commands --------------------------------------------------------------------------
 
     def _shard(self, key: str) -> Shard:
-        if not isinstance(key, str) or key.startswith("\0"):
+        data = in_utf8("key", key)
+        if data.startswith(b"\0"):
             raise InvalidArgumentError(f"key={key!r:.40}: takes a text that begins with no NUL")
         if len(self._shards) == 1:
             return self._shards[0]
-        return self._shards[crc32(key.encode()) % len(self._shards)]
+        return self._shards[crc32(data) % len(self._shards)]
 
-    def _call(
-        self,
-        operation: str,
-        shard: Shard,
-        args: Sequence[Any],
-        read: Any,
-        *,
-        is_repeatable: bool = False,
-    ) -> Command[Any]:
+    def _call(self, operation: str, shard: Shard, args: Sequence[Any], read: Any) -> Command[Any]:
         which = self._scripts.get(operation)
         if which is None:
             which = script(self._policy, operation, counts_bytes=self._counts_bytes)
             self._scripts[operation] = which
         keys = shard.keys[: READING.get(operation)]
-        return commands.call(which, keys, args, read, is_repeatable=is_repeatable)
+        return commands.call(which, keys, args, read, is_repeatable=operation in REPEATABLE)
 
     def _for_each(self, operation: str, keys: Iterable[str], read: Any) -> list[Command[Any]]:
         """Return the commands for many keys: a few at a time, each slot's together."""
-        by_shard: dict[Shard, list[str]] = {}
-        for key in dict.fromkeys(keys):
-            by_shard.setdefault(self._shard(key), []).append(key)
+        by_shard: dict[Shard, dict[str, None]] = {}  # a key given twice is one
+        for key in keys:
+            by_shard.setdefault(self._shard(key), {})[key] = None
         return [
             self._call(operation, shard, part, partial(read, part))
             for shard, found in by_shard.items()
-            for part in _parts(found)
+            for part in _parts(list(found))
         ]
 
     def _reading(self, operation: str, key: str, default: Any) -> Command[Any]:
-        # Read twice, an entry is at worst touched twice.
-        read = partial(self._read_one, default)
-        return self._call(operation, self._shard(key), (key,), read, is_repeatable=True)
+        return self._call(operation, self._shard(key), (key,), partial(self._read_one, default))
 
     def _storing(self, key: str, value: Any, ttl: Lifetime | None) -> Command[int]:
         shard = self._shard(key)
@@ -205,7 +208,7 @@ class EvictionBase(Generic[C]):
         return self._call("set", shard, (shard.capacity, shard.max_bytes, px, key, data), int)
 
     def _looking(self, key: str) -> Command[bool]:
-        return self._call("look", self._shard(key), (key,), _is_there, is_repeatable=True)
+        return self._call("look", self._shard(key), (key,), _is_there)
 
     def _looking_at_memory(self) -> Command[str | None]:
         return Command(("INFO", "memory"), self._warning)
@@ -214,14 +217,11 @@ class EvictionBase(Generic[C]):
         return list(map(_unlink, self._shards))
 
     def _everywhere(self, operation: str, read: Any) -> list[Command[Any]]:
-        return [
-            self._call(operation, shard, (), partial(read, shard), is_repeatable=True)
-            for shard in self._shards
-        ]
+        return [self._call(operation, shard, (), partial(read, shard)) for shard in self._shards]
 
-    def _shrinking(self) -> list[Command[int]]:
+    def _shrinking(self) -> list[Command[list[int]]]:
         return [
-            self._call("shrink", shard, (shard.capacity, shard.max_bytes), int)
+            self._call("shrink", shard, (shard.capacity, shard.max_bytes), list)
             for shard in self._shards
         ]
 
@@ -265,14 +265,12 @@ class EvictionBase(Generic[C]):
         return EvictionStats(entries, in_bytes, hits, misses, evictions, losses, ticks, inserts)
 
     def _warning(self, reply: dict[str, Any]) -> str | None:
-        """Return what to warn of, by INFO memory; a cluster's is one for each node."""
-        nodes = [reply] if "maxmemory" in reply else list(reply.values())
-        rules = {node["maxmemory_policy"] for node in nodes if node["maxmemory"]}
-        risky = sorted(rule for rule in rules if rule.startswith("allkeys"))
-        if not risky:
+        """Return what to warn of, by INFO memory: of a cluster, as one of its nodes has it."""
+        rule = str(reply.get("maxmemory_policy"))
+        if not reply.get("maxmemory") or not rule.startswith("allkeys"):
             return None
         return (
-            f"{self!r}: the server's maxmemory-policy is {risky[0]}, so it may evict this whole "
+            f"{self!r}: the server's maxmemory-policy is {rule}, so it may evict this whole "
             "cache as one key; noeviction and volatile-* leave it alone"
         )
 

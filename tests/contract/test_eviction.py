@@ -133,8 +133,13 @@ async def test_a_limit_in_bytes(client: Any) -> None:
     assert (await cache.stats()).bytes == 900
     assert await cache.set("k9", "x" * 295) == 2
     assert (await cache.stats()).bytes == 1000
-    with pytest.raises(InvalidArgumentError, match="a value of 1105 bytes with its key"):
-        await cache.set("k0", "x" * 1100)
+    for key, length, ttl, size in (
+        ("k0", 1100, None, 1105),
+        ("ü", 996, None, 1001),
+        ("k0", 983, 5, 1001),
+    ):
+        with pytest.raises(InvalidArgumentError, match=f"a value of {size} bytes with its key"):
+            await cache.set(key, "x" * length, ttl=ttl)
     assert await cache.set("k9", "x" * 95) == 0  # it has become smaller
     assert (await cache.stats()).bytes == 800
     assert await cache.set("k8", "y" * 595) == 3  # it has grown: others go for it
@@ -158,6 +163,8 @@ async def test_a_cluster_shares_it_out(client: Any) -> None:
     cache = evicting(client, "lru", 10, shards=3)
     for number in range(40):
         await cache.set(f"k{number}", number)
+        if not number:
+            assert await cache.len() == 1
     assert await cache.len() == 10
     assert sorted(shard.capacity for shard in cache.own._shards) == [3, 3, 4]
     kept = await cache.keys()
@@ -166,16 +173,21 @@ async def test_a_cluster_shares_it_out(client: Any) -> None:
 
 
 async def test_caches_do_not_meet(client: Any) -> None:
-    """Another name, namespace, policy or number of shards is another cache."""
+    """Another name, namespace, policy, half-life or number of shards is another cache."""
     caches = [
         evicting(client, "lru", 2),
         evicting(client, "fifo", 2),
         evicting(client, "lru", 2, name="t:0:2"),
+        evicting(client, "lru", 2, name="t:1:2"),
+        evicting(client, "lru", 2, name="}{"),
         evicting(client, "lru", 2, namespace="other"),
         evicting(client, "lru", 2, shards=2),
+        evicting(client, "lru", 4, shards=4),
         evicting(client, "lru", 2, max_bytes=1000),
         evicting(client, "lfu", 2),
         evicting(client, "aged", 2),
+        evicting(client, "lfu", 2, half_life=1_234_567),
+        evicting(client, "lfu", 2, half_life=1_234_568),
     ]
     for number, cache in enumerate(caches):
         await cache.set("k", number)

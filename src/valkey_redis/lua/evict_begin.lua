@@ -13,6 +13,9 @@
 -- touch(key, tick) notes that it was used, victim(capacity) takes the next to go out of the order
 -- and returns it, remove(key) takes out one that somebody else chose. The tick counts uses and
 -- insertions: by the server's clock, two could tie.
+--
+-- At its memory limit the server refuses a script's first write if that may take memory, and none
+-- after it. So who takes none, or gives some back, begins with HDEL, of a field that is never there.
 local VALUES, ORDER, ENDS, GHOSTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local policy = {}
 

@@ -34,8 +34,9 @@ local function purge(now, ending)
 end
 
 -- See to it that the keys agree; return how many entries there are, how many of them end, and
--- what is stored under `key`. A server under allkeys-* may have evicted one of the keys, and with it all values, or their
--- order: what is left is of no use. A new cache is begun in the same way.
+-- what is stored under `key`. A server under allkeys-* may have evicted one of the keys, and with
+-- it all values, or their order: what is left is of no use. Who brings a `key` will store it, and
+-- so a new cache begins.
 local function mended(key)
     local held = redis.call('ZCARD', ORDER)
     local ending, value = unpack(redis.call('HMGET', VALUES, '\0ending', key or ''))
@@ -48,7 +49,7 @@ local function mended(key)
         redis.call('UNLINK', unpack(KEYS))
         add('\0losses', losses + 1)
     end
-    if stored ~= 0 or held > 0 then
+    if key and (stored ~= 0 or held > 0) then
         for _, field in ipairs(ACCOUNT) do
             add(field, '0')
         end

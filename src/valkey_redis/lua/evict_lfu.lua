@@ -1,6 +1,6 @@
 -- Least frequently used: 2^32 x uses + insertion, so that of equals the oldest goes, and never
--- the one whose name comes first. Exact for 2^20 uses of an entry, after which it counts as
--- 2^20, and 2^32 insertions, after which newcomers begin with one use more.
+-- the one whose name comes first. Exact for 2^20 uses of an entry, more than which do not
+-- count, and 2^32 insertions, after which newcomers begin with one use more.
 local USE, MOST = 2 ^ 32, 2 ^ 52
 
 function policy.insert(key, inserts)

@@ -38,6 +38,7 @@ function policy.touch(key)
 end
 
 function policy.victim(capacity)
+    redis.call('HDEL', VALUES, '\0') -- see evict_begin.lua
     redis.call('HSET', VALUES, '\0mark', '1')
     local waiting = small()
     if redis.call('ZCARD', ORDER) - waiting <= capacity - share(capacity) then

@@ -1,15 +1,17 @@
 -- Throw out what is over the capacity, a part at a time.
 -- ARGV     the capacity in entries, in bytes of keys and values (0: any)
--- Returns  how many were thrown out: 0 at the end
+-- Returns  how many were evicted, and whether (1) there are still more than there may be
 local capacity, room = tonumber(ARGV[1]), tonumber(ARGV[2])
 local held, ending = mended()
-local gone = 0
-if ending > 0 then
-    gone = purge(milliseconds(), ending)
+local evicted, due = 0, ending > 0 and purge(milliseconds(), ending) or 0
+held = held - due
+
+local function is_over()
+    return held > capacity or (COUNTS_BYTES and account('\0bytes') > room)
 end
-held = held - gone
-while gone < PURGED and (held > capacity or (room > 0 and account('\0bytes') > room)) do
+
+while due + evicted < PURGED and is_over() do
     forget(policy.victim(capacity), ending)
-    held, gone = held - 1, gone + 1
+    held, evicted = held - 1, evicted + 1
 end
-return gone
+return { evicted, is_over() and 1 or 0 }

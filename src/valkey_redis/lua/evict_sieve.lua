@@ -25,6 +25,7 @@ local function move(hand)
 end
 
 function policy.victim()
+    redis.call('HDEL', VALUES, '\0') -- see evict_begin.lua
     local hand, most = account('\0mark'), 2 -- as a rule the first goes, and the second stays
     while true do
         local found = ahead(hand, most)
