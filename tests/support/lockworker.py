@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from valkey_redis import Lock, ValkeyClient
+from valkey_redis import Lock, ValkeyClient, ValkeyConfig
 from valkey_redis.examples._ledger import Ledger
 
 PROCESSES, THREADS, ROUNDS = 4, 8, 4
@@ -29,7 +29,8 @@ def contend(port: int, folder: Path) -> None:
 
 
 def _contend(port: int, folder: Path) -> None:
-    client = ValkeyClient(f"valkey://127.0.0.1:{port}")
+    # Thirty-two threads on two cores: on a busy machine one may wait for its turn to read.
+    client = ValkeyClient(ValkeyConfig(url=f"valkey://127.0.0.1:{port}", timeout=30))
     errors: list[BaseException] = []
 
     def work() -> None:
