@@ -58,7 +58,7 @@ class _Face(EvictionBase[ValkeyClient]):
 
     def len(self) -> int:
         """Return how many entries there are; those that have ended do not count."""
-        return (self.stats()).entries
+        return self.stats().entries
 
     def keys(self) -> list[str]:
         """Return the keys in the order in which they would be evicted, shard by shard.
