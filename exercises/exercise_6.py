@@ -7,8 +7,9 @@ Stuck? `make hint-6`. To read first: docs/eviction.md.
 `client` is a connected valkey-py client that takes and returns text (`str`). In tasks 1 to 4
 `name` is the name of a cache, and `key` and `value` are any texts: a server holds many caches,
 and what you store goes under keys of your choice that are made of `name`. A cache's capacity is
-1 or more, and the same in each call. What is evicted leaves nothing behind. Many clients run
-your functions at the same time, and any of them may die between two commands: then too no
+1 or more, and the same in each call. What is evicted leaves nothing behind, and what nobody had
+to evict stays, for years if need be (but see task 4). Many clients, in processes of their own,
+run your functions at the same time, and any of them may die between two commands: then too no
 more than `capacity` entries are served, and none stays that is never evicted. A cache may be
 large: what is sent must not grow with it. The server may be one of a cluster: the keys that one
 script or transaction uses are in one slot, and a script's keys are all among its KEYS.
@@ -133,8 +134,8 @@ def measure(client: Valkey, policy: str, memory: int, trace: Sequence[str]) -> f
     """Return the hit ratio, 0 to 1, of a cache under one of the server's own policies.
 
     `trace` is what an application asked for, one key a second. Empty the server, set the
-    policy and its limit of `memory` bytes, and ask as the application did, at its pace: sleeping
-    takes no time in the tests. What is there is a hit. What is not is put there, a PAYLOAD
+    policy and its limit of `memory` bytes, and ask as the application did, at its pace:
+    `time.sleep`, called by this name, takes no time in the tests. What is there is a hit. What is not is put there, a PAYLOAD
     under a key of its own, without an expiry; if the server refuses it, go on. Count the hits
     yourself: what INFO counts is everybody's. An empty trace has a hit ratio of 0.
     """

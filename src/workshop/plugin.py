@@ -164,7 +164,7 @@ def pytest_runtest_makereport(
         arguments = getattr(item, "funcargs", {})
         error = call.excinfo.value
         note = _explain(error, arguments.get("target"))
-        note |= _seen(error, note["message"], arguments.get("lab"))
+        note |= _seen(error, note["message"], arguments.get("lab") or arguments.get("once"))
         note["printed"] = report.capstdout.splitlines()[-MOST_PRINTED:]
     _write(item, note)
     return report

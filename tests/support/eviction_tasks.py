@@ -74,6 +74,10 @@ class Model:
             self._notes[step.key] = (born, self._tick, uses + 1)
         return None if step.value is not None else self._values.get(step.key)
 
+    def __str__(self) -> str:
+        """Name the keys that are there, the one whose last use is longest ago first."""
+        return ", ".join(sorted(self._notes, key=lambda key: self._notes[key][1]))
+
 
 def lru(_born: int, used: int, _uses: int) -> int:
     """Rank by the last use."""

@@ -75,7 +75,7 @@ def limit_memory(client, situation, memory):
 
 
 def measure(client, policy, memory, trace):
-    client.flushdb()
+    client.flushall()
     client.config_set("maxmemory-policy", policy)
     client.config_set("maxmemory", f"{memory}b")
     begun, hits = time.monotonic(), 0
