@@ -35,7 +35,7 @@ def test_other_wrong_arguments_are_refused() -> None:
             LRUCache(CLIENT, "t", 2, **settings)
     for name in ("", "\ud800", 7, None, b"t"):
         with pytest.raises(InvalidArgumentError, match=r"name=.*: takes a text"):
-            LRUCache(CLIENT, name, 2)  # type: ignore[arg-type]
+            LRUCache(CLIENT, name, 2)  # type: ignore[arg-type]  # some of them are no text, which is what is refused
     with pytest.raises(InvalidArgumentError, match="capacity=2: takes a whole number from 3"):
         LRUCache(CLIENT, "t", 3, shards=3).resize(2)
     with pytest.raises(InvalidArgumentError, match="a value of 37 bytes with its key: takes 33 at"):
