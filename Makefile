@@ -2,7 +2,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help setup examples watch progress update simulate doctor test coverage bench lint fix notebooks jupyter infra-up infra-down clean ready lock fingerprints
+.PHONY: help setup examples watch progress update simulate service drill doctor test coverage bench lint fix notebooks jupyter infra-up infra-down clean ready lock fingerprints
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sed 's/%/N/'
@@ -42,6 +42,12 @@ update: ready ## fetch the newer workshop; your exercises stay as they are
 
 simulate: ready ## which eviction policy suits your keys: TRACE=keys.txt (one a line) CAPACITY=1000
 	@$(RUN) workshop simulate '$(TRACE)' '$(CAPACITY)'
+
+service: ready ## run the users service on http://127.0.0.1:8000 (PORT=... for another), with its API page
+	@SERVICE_SECURE_COOKIES=false $(RUN) valkey_redis.examples.service
+
+drill: ready ## fifty users of that service, while its server is killed, paused, slowed and filled
+	@$(RUN) benchmarks.outage_drill
 
 doctor: ready ## look at everything that is needed, and say how to mend it
 	@$(RUN) workshop doctor

@@ -60,7 +60,7 @@ class _Stamping(ValkeyClient):
 
     stamp = 0  # microseconds
 
-    def attempt(self, queued: Sequence[Command[Any]]) -> list[Any]:
+    def attempt(self, queued: Sequence[Command[Any]], *, guarded: bool = True) -> list[Any]:  # noqa: ARG002 - the parent's
         """Send the commands and TIME, with nothing in between."""
         pipe = self.pipeline(transaction=True)
         for command in (*queued, Command(("TIME",), _microseconds)):

@@ -6,6 +6,7 @@ from valkey_redis.caching import CacheStats
 from valkey_redis.client import AsyncValkeyClient, ValkeyClient
 from valkey_redis.codec import JSON, Codec, JsonCodec, PydanticCodec
 from valkey_redis.config import ValkeyConfig
+from valkey_redis.deadline import deadline, remaining
 from valkey_redis.decision import Decision
 from valkey_redis.decorators import cached, get_or_set_cache, invalidate_cache, warm_cache
 from valkey_redis.default import (
@@ -19,15 +20,20 @@ from valkey_redis.driver import aconnect, connect
 from valkey_redis.encryption import EncryptedCodec
 from valkey_redis.errors import (
     AuthenticationError,
+    CircuitOpenError,
     CommandError,
     ConfigurationError,
+    ConnectionLostError,
     CorruptValueError,
+    DeadlineExceededError,
     EmbeddedServerError,
     InvalidArgumentError,
     LockError,
     LockLostError,
     LockNotAcquiredError,
+    NotPermittedError,
     OutOfMemoryError,
+    PoolExhaustedError,
     SchemaVersionError,
     ServerTimeoutError,
     ServerUnavailableError,
@@ -50,6 +56,7 @@ from valkey_redis.eviction import (
     SIEVECache,
 )
 from valkey_redis.eviction_plan import EvictionPolicyWarning, EvictionStats
+from valkey_redis.fallback import fallback
 from valkey_redis.keys import Keys
 from valkey_redis.limit_calls import check_rate_limit, service_rate_limit, verify_and_limit
 from valkey_redis.limits import (
@@ -60,9 +67,11 @@ from valkey_redis.limits import (
     TokenBucket,
 )
 from valkey_redis.lock import AsyncLock, Lock
+from valkey_redis.observability import Observer, RoundTrip
 from valkey_redis.pubsub import Message
 from valkey_redis.ratelimit import AsyncRateLimiter, RateLimiter
 from valkey_redis.redlock import AsyncRedlock, Redlock
+from valkey_redis.resilience import CircuitBreaker, retry
 from valkey_redis.session import AsyncSessionStore, SessionStore
 from valkey_redis.session_plan import Session
 from valkey_redis.store import AsyncModelStore, ModelStore
@@ -91,10 +100,14 @@ __all__ = [
     "AuthenticationError",
     "Cache",
     "CacheStats",
+    "CircuitBreaker",
+    "CircuitOpenError",
     "Codec",
     "CommandError",
     "ConfigurationError",
+    "ConnectionLostError",
     "CorruptValueError",
+    "DeadlineExceededError",
     "Decision",
     "EmbeddedServerError",
     "EncryptedCodec",
@@ -115,10 +128,14 @@ __all__ = [
     "MRUCache",
     "Message",
     "ModelStore",
+    "NotPermittedError",
+    "Observer",
     "OutOfMemoryError",
+    "PoolExhaustedError",
     "PydanticCodec",
     "RateLimiter",
     "Redlock",
+    "RoundTrip",
     "S3FIFOCache",
     "SIEVECache",
     "SchemaVersionError",
@@ -140,12 +157,16 @@ __all__ = [
     "check_rate_limit",
     "configure",
     "connect",
+    "deadline",
+    "fallback",
     "get_async_cache",
     "get_async_client",
     "get_cache",
     "get_client",
     "get_or_set_cache",
     "invalidate_cache",
+    "remaining",
+    "retry",
     "service_rate_limit",
     "verify_and_limit",
     "warm_cache",

@@ -55,16 +55,21 @@ class BatchReader:
         try:
             groups = self._plan.groups({one.name for one in batch})
             replies = await self._send(self._plan.reads(groups, ()))
+            if replies is None and len(groups) > 1:
+                # One shard of a cluster may be away: the others have what they have.
+                parts = (self._send(self._plan.reads([group], ())) for group in groups)
+                replies = [part[0] if part else () for part in await asyncio.gather(*parts)]
             stored = {
-                name: (data, epoch)
-                for (_, names), (epoch, *all_data) in zip(groups, replies or (), strict=False)
-                for name, data in zip(names, all_data, strict=True)
+                name: (reply[1 + i], reply[0])
+                for (_, names), reply in zip(groups, replies or (), strict=False)
+                for i, name in enumerate(names)
+                if reply
             }
             now = time.time() * 1000
             for name, terms, found in batch:
                 if not found.done():  # else its caller was cancelled
                     there = None
-                    if replies is not None:
+                    if name in stored:
                         # Each decodes for itself: what one changes, another must not see.
                         there = entry.read(terms.codec, *stored[name], now)
                     found.set_result(there)

@@ -55,7 +55,7 @@ class Cache(CacheThreads):
     `beta` is the eagerness of early refresh (XFetch), 0 for never. `lease` is how long a dead
     loader can keep others waiting, and how long a refresh that failed is not tried again. Bytes
     that are not the codec's count as missing, or raise CorruptValueError with
-    `throw_on_corrupt`. `on_event(event, seconds)` is told each of `caching.EVENTS`.
+    `throw_on_corrupt`. The client's observers are told each of `caching.EVENTS`.
 
     No method raises because the server is away: reads miss, loads go on, and invalidations
     are delivered when it is back. Raises InvalidArgumentError for settings, lifetimes, tags

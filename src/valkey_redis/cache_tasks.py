@@ -10,11 +10,12 @@ from valkey_redis.batching import BatchReader
 from valkey_redis.caching import ATTEMPTS, DOWN, CacheBase
 from valkey_redis.client import AsyncValkeyClient
 from valkey_redis.commands import Command
+from valkey_redis.deadline import check, remaining, shorter, unbounded
+from valkey_redis.debts import PAUSE
 from valkey_redis.entry import Found, Terms
 from valkey_redis.errors import ValkeyRedisError
 from valkey_redis.filling import NEVER, RENEWALS, TICKS, Answer, unlink
 from valkey_redis.looking import Load, Send, Steps
-from valkey_redis.outage import PROBE_PAUSE
 
 R = TypeVar("R")
 LoadMany = Callable[[list[str]], Awaitable[Mapping[str, Any]]]
@@ -54,15 +55,18 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
             return answer
 
     async def _send(self, queued: list[Command[Any]]) -> list[Any] | None:
-        if self._is_away(queued):
-            return None
-        try:
-            replies: list[Any] = await self.client.attempt(queued)
-        except DOWN as error:
-            if self._failed(queued, error):
-                self._start(self._probe())
-            return None
-        return replies
+        if self._debts and self._debts.concern(queued):
+            must_pay = self._owes(queued)
+        else:
+            try:
+                replies: list[Any] = await self.client.attempt(queued)
+            except DOWN as error:
+                must_pay = self._failed(queued, error)
+            else:
+                return replies
+        if must_pay:
+            self._start(self._pay())
+        return None
 
     async def _load(self, step: Load, load: LoadMany) -> Mapping[str, Any]:
         begun = time.perf_counter()
@@ -88,7 +92,8 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
             await self._send(self._plan.renewals(entries, token))
 
     def _start(self, work: Coroutine[Any, Any, R]) -> "asyncio.Task[R]":
-        task = asyncio.ensure_future(work)
+        with unbounded():  # it outlives its caller's deadline
+            task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._finish)
         return task
@@ -157,8 +162,9 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
                 self._flights[name] = flight
             # Its leader waits for its own load as long as it takes.
             patience = None if leads else RENEWALS * self._lease / 1000
-            await asyncio.wait({flight}, timeout=patience)
+            await asyncio.wait({flight}, timeout=shorter(patience))
             if not flight.done():
+                check()
                 break  # it hangs
             if flight.cancelled():
                 continue
@@ -188,7 +194,7 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
         """Load anew, and wait for it; whoever is cancelled leaves the refresh running."""
         came = next(TICKS)
         refresh = self._start(self._refresh(name, found, loader, terms))
-        await asyncio.wait({refresh})
+        await asyncio.wait({refresh}, timeout=remaining())
         return _newer(refresh, found, came)
 
     async def _stale(self, name: str, found: Found, loader: Loader, terms: Terms) -> Any:
@@ -199,7 +205,7 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
             refresh = self._start(self._refresh(name, found, loader, terms))
             self._refreshing[name] = refresh
             refresh.add_done_callback(lambda _: self._refreshing.pop(name, None))
-        await asyncio.wait({refresh}, timeout=self._soft_timeout)
+        await asyncio.wait({refresh}, timeout=shorter(self._soft_timeout))
         return _newer(refresh, found, came)
 
     async def _refresh(
@@ -220,17 +226,14 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
 
     # The server is away ----------------------------------------------------------------------
 
-    async def _probe(self) -> None:
-        """Ask for the server until it is back, and deliver what is owed."""
-        probe = [Command(("EXISTS", self._outage.probed_key), int)]
+    async def _pay(self) -> None:
+        """Deliver what is owed, as soon as the server takes it."""
         while True:
-            await asyncio.sleep(PROBE_PAUSE)
+            await asyncio.sleep(PAUSE)
             with suppress(ValkeyRedisError):
-                await self.client.attempt(probe)
-                owed = self._outage.owed()
-                if owed:
-                    await self.client.attempt(unlink(owed))
-                if self._outage.end(owed):
+                owed = self._debts.owed()
+                await self.client.attempt(unlink(owed))
+                if self._debts.delivered(owed):
                     return
 
 

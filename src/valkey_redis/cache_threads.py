@@ -5,16 +5,18 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from valkey_redis.caching import ATTEMPTS, DOWN, CacheBase
 from valkey_redis.client import ValkeyClient
 from valkey_redis.commands import Command
+from valkey_redis.deadline import check, shorter, unbounded
+from valkey_redis.debts import PAUSE
 from valkey_redis.entry import Found, Terms
 from valkey_redis.errors import ValkeyRedisError
 from valkey_redis.filling import NEVER, RENEWALS, TICKS, Answer, unlink
 from valkey_redis.looking import Load, Send, Steps
-from valkey_redis.outage import PROBE_PAUSE
 from valkey_redis.watchdog import WATCHDOG
 
 R = TypeVar("R")
@@ -59,17 +61,20 @@ class CacheThreads(CacheBase[ValkeyClient]):
             return answer
 
     def _send(self, queued: list[Command[Any]]) -> list[Any] | None:
-        if self._is_away(queued):
-            return None
-        try:
-            replies: list[Any] = self.client.attempt(queued)
-        except DOWN as error:
-            if self._failed(queued, error):
-                threading.Thread(
-                    target=self._probe, args=(self._closed,), name="valkey_redis probe", daemon=True
-                ).start()
-            return None
-        return replies
+        if self._debts and self._debts.concern(queued):
+            must_pay = self._owes(queued)
+        else:
+            try:
+                replies: list[Any] = self.client.attempt(queued)
+            except DOWN as error:
+                must_pay = self._failed(queued, error)
+            else:
+                return replies
+        if must_pay:
+            threading.Thread(
+                target=self._pay, args=(self._closed,), name="valkey_redis debts", daemon=True
+            ).start()
+        return None
 
     def _load(self, step: Load, load: LoadMany) -> Mapping[str, Any]:
         begun = time.perf_counter()
@@ -153,10 +158,11 @@ class CacheThreads(CacheBase[ValkeyClient]):
             if flight is mine:
                 return self._lead(name, mine, seen, loader, terms)
             try:
-                answer = flight.result(RENEWALS * self._lease / 1000)
+                answer = flight.result(shorter(RENEWALS * self._lease / 1000))
             except TimeoutError:
                 if flight.done():
                     raise  # the loader's own
+                check()
                 break  # its leader hangs
             if came <= answer.as_of:
                 self._count("shared")
@@ -209,13 +215,14 @@ class CacheThreads(CacheBase[ValkeyClient]):
         with self._lock:
             refresh = self._refreshing.get(name)
             if refresh is None:
-                context = contextvars.copy_context()
+                with unbounded():  # it outlives its caller's deadline
+                    context = contextvars.copy_context()
                 refresh = self._refreshers.submit(
                     context.run, self._refresh_once, name, found, loader, terms
                 )
                 self._refreshing[name] = refresh
         try:
-            answer = refresh.result(self._soft_timeout)
+            answer = refresh.result(shorter(self._soft_timeout))
         except Exception:  # noqa: BLE001 - slow or failed (and counted): the old value serves
             return found.value
         return answer.value if answer and came <= answer.as_of else found.value
@@ -247,16 +254,11 @@ class CacheThreads(CacheBase[ValkeyClient]):
 
     # The server is away ----------------------------------------------------------------------
 
-    def _probe(self, closed: threading.Event) -> None:
-        """Ask for the server until it is back, and deliver what is owed."""
-        probe = [Command(("EXISTS", self._outage.probed_key), int)]
-        while not closed.wait(PROBE_PAUSE):
-            try:
-                self.client.attempt(probe)
-                owed = self._outage.owed()
-                if owed:
-                    self.client.attempt(unlink(owed))
-                if self._outage.end(owed):
+    def _pay(self, closed: threading.Event) -> None:
+        """Deliver what is owed, as soon as the server takes it."""
+        while not closed.wait(PAUSE):
+            with suppress(ValkeyRedisError):
+                owed = self._debts.owed()
+                self.client.attempt(unlink(owed))
+                if self._debts.delivered(owed):
                     return
-            except ValkeyRedisError:
-                continue

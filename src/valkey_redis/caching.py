@@ -3,17 +3,20 @@
 import contextvars
 import random
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from valkey_redis.breakers import is_outage
 from valkey_redis.client import AsyncValkeyClient, ValkeyClient
 from valkey_redis.codec import JSON, Codec
 from valkey_redis.commands import Command, Lifetime, milliseconds
+from valkey_redis.debts import Debts
 from valkey_redis.entry import Found, Terms
 from valkey_redis.errors import (
     AuthenticationError,
+    CircuitOpenError,
     CommandError,
     InvalidArgumentError,
     ServerUnavailableError,
@@ -21,10 +24,9 @@ from valkey_redis.errors import (
 )
 from valkey_redis.filling import Answer, Plan
 from valkey_redis.keys import CacheKeys
-from valkey_redis.outage import Outage
+from valkey_redis.news import News
 
 C = TypeVar("C", ValkeyClient, AsyncValkeyClient)
-OnEvent = Callable[[str, float], None]
 EVENTS = ("hit", "miss", "stale", "shared", "load", "load_error", "refused", "corrupt", "error")
 LONGEST_LEASE = 3_600_000  # milliseconds: what lease.lua takes for one
 # What a caller of the cache does not see: it does without.
@@ -81,7 +83,6 @@ class CacheBase(Generic[C]):
         beta: float = 1.0,
         lease: Lifetime = 5.0,
         throw_on_corrupt: bool = False,
-        on_event: OnEvent | None = None,
     ) -> None:
         for name, value, most in (
             ("jitter", jitter, 0.9),
@@ -109,8 +110,8 @@ class CacheBase(Generic[C]):
         self._jitter, self._beta, self._codec = jitter, beta, codec
         self._ttl = ttl
         self._terms = self.terms()
-        self._outage = Outage(self._keys.epochs())
-        self._on_event = on_event
+        self._debts = Debts(self._keys.epochs())
+        self._news = News("valkey_redis.cache")
         self._counts = dict.fromkeys(EVENTS, 0)
         self._load_seconds = 0.0
         self._lock = threading.Lock()
@@ -160,26 +161,21 @@ class CacheBase(Generic[C]):
             self._counts[event] += times
             if event == "load":
                 self._load_seconds += seconds
-        if self._on_event is not None:
-            self._on_event(event, seconds)
+        if self.client.observers:
+            self.client.observers.on_cache(self.namespace, event, seconds, times)
 
     def _failed(self, queued: Sequence[Command[Any]], error: ValkeyRedisError) -> bool:
-        """Take note that the server did not answer; return whether probes must begin.
+        """Take note that there is no answer; return whether somebody must begin to pay debts."""
+        if not isinstance(error, CircuitOpenError):
+            self._count("error")
+            if not is_outage(error):  # of which the breaker tells
+                self._news.warn(type(error).__name__, "not cached: %s", error)
+        return self._owes(queued)
 
-        A refusal (say, no memory) closes nothing, unless something was to be invalidated:
-        that must not be lost.
-        """
-        self._count("error")
-        owed = _deleted(queued)
-        if isinstance(error, CommandError) and not owed:
-            self._outage.warn("not cached: %s", error)
-            return False
-        first = queued[0].words
-        return self._outage.begin(first[3] if first[0] == "EVALSHA" else first[1], error, owed)
-
-    def _is_away(self, queued: Sequence[Command[Any]]) -> bool:
-        """Return whether to do without the server; what it should delete is remembered."""
-        return self._outage.is_on and self._outage.owe(_deleted(queued))
+    def _owes(self, queued: Sequence[Command[Any]]) -> bool:
+        """Remember what was to be deleted; return whether somebody must begin to pay debts."""
+        deleted = [command.words[1] for command in queued if command.words[0] == "UNLINK"]
+        return bool(deleted) and self._debts.add(deleted)
 
     def _note(self, found: Mapping[str, Found]) -> None:
         for item in found.values():
@@ -223,7 +219,3 @@ class CacheBase(Generic[C]):
                 continue
             for name in load.entries.intersection(entries):
                 raise InvalidArgumentError(f"{name}: its own loader asks the cache for it")
-
-
-def _deleted(queued: Sequence[Command[Any]]) -> list[str]:
-    return [command.words[1] for command in queued if command.words[0] == "UNLINK"]

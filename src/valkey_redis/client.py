@@ -6,12 +6,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from valkey_redis import commands, scripts
+from valkey_redis.breakers import AsyncBreakers, Breakers
+from valkey_redis.calling import Call, Caller
 from valkey_redis.codec import JSON, Codec
 from valkey_redis.commands import Command, Key, Lifetime
 from valkey_redis.config import ValkeyConfig
+from valkey_redis.deadline import ENDS, within
 from valkey_redis.driver import AsyncRawClient, RawClient, aconnect, connect
-from valkey_redis.errors import Translated, ValkeyRedisError, is_unknown_script
+from valkey_redis.errors import ValkeyRedisError, is_unknown_script
 from valkey_redis.listening import listener
+from valkey_redis.observability import Observer, Observers
 from valkey_redis.pipeline import AsyncPipeline, Pipeline
 from valkey_redis.pubsub import AsyncPubSub, PubSub
 from valkey_redis.scripts import Script
@@ -43,18 +47,26 @@ class ValkeyClient:
         *,
         raw: RawClient | None = None,
         codec: Codec[Any] = JSON,
+        observers: Sequence[Observer] = (),
     ) -> None:
         settings = None if raw else _config(config)
-        self._errors = Translated(str(settings.address) if settings else "server")
-        with self._errors:
+        self.config = settings  # None for a client that was given as `raw`
+        self.observers = Observers(observers)
+        self._caller = Caller(settings.address if settings else None, self.observers)
+        with self._caller:
             self.raw = raw or connect(settings)
+        server = self._caller.server
+        self.breakers = Breakers(self._ask, self.raw, server, self.observers.on_breaker)
+        self._caller.breakers = self.breakers
+        if self.observers and hasattr(self.raw, "on_retry"):
+            self.raw.on_retry = partial(self.observers.on_retry, server)
         # A client that was given as `raw` has none of these: it repeats as it was told.
         self._execute_once = getattr(self.raw, "execute_once", self.raw.execute_command)
         self._execute_repeatable = getattr(self.raw, "execute_repeatable", self.raw.execute_command)
         self._codec = codec
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._errors.server})"
+        return f"{type(self).__name__}({self._caller.server})"
 
     def __enter__(self) -> Self:
         return self
@@ -74,6 +86,7 @@ class ValkeyClient:
 
     def close(self) -> None:
         """Close the pool's connections; the client opens new ones if it is used again."""
+        self.breakers.close()
         self.raw.close()
 
     def get(self, key: Key) -> Any:
@@ -108,13 +121,13 @@ class ValkeyClient:
 
     def scan(self, match: str = "*") -> Iterator[str]:
         """Yield the names of all keys that match, some perhaps twice, without blocking the server."""
-        with self._errors:
+        with self._caller:
             for key in self.raw.scan_iter(match=match, count=SCAN_COUNT):
                 yield key.decode() if isinstance(key, bytes) else key
 
     def pipeline(self, *, transaction: bool = False) -> Pipeline:
         """Return an empty pipeline: several commands in one round trip."""
-        return Pipeline(self.raw, self._codec, self._errors, transaction=transaction)
+        return Pipeline(self.raw, self._codec, self._caller, transaction=transaction)
 
     def publish(self, channel: str, value: Any) -> int:
         """Send the value to the channel's subscribers; return how many the answering node had."""
@@ -127,7 +140,7 @@ class ValkeyClient:
         node that serves the key: what that node publishes is counted there.
         """
         open_ = self.raw.pubsub if near is None else partial(listener, self.raw, near)
-        return PubSub(open_, channels, self._codec, self._errors)
+        return PubSub(open_, channels, self._codec, self._caller)
 
     def lock(
         self,
@@ -159,25 +172,33 @@ class ValkeyClient:
     def is_healthy(self) -> bool:
         """Return whether the server answers a PING within the timeouts, asked once."""
         try:
-            return bool(self.send(Command(("PING",), bool)))
+            return self._ask(Command(("PING",), bool))
         except ValkeyRedisError:
             return False
 
-    def attempt(self, queued: Sequence[Command[Any]]) -> list[Any]:
+    def attempt(self, queued: Sequence[Command[Any]], *, guarded: bool = True) -> list[Any]:
         """Send the commands in one round trip, once: nothing is sent again, not even a read.
 
         For callers that would rather do without the server than wait for its return.
+        `guarded=False` asks a single command even while a breaker is open.
         """
         if len(queued) > 1:
             return self.send_all(queued)
-        return [self.send(command, self._execute_once) for command in queued]
+        return [self._execute(self._execute_once, command, guarded) for command in queued]
 
-    def send(self, command: Command[R], execute: Callable[..., Any] | None = None) -> R:
-        """Send one command value; return what its reply means."""
-        execute = execute or (
-            self._execute_repeatable if command.is_repeatable else self.raw.execute_command
-        )
-        with self._errors:
+    def send(self, command: Command[R], *, guarded: bool = True) -> R:
+        """Send one command value; return what its reply means.
+
+        `guarded=False` asks even while the server's breaker is open: for what has to be told.
+        """
+        execute = self._execute_repeatable if command.is_repeatable else self.raw.execute_command
+        return self._execute(execute, command, guarded)
+
+    def _ask(self, command: Command[R]) -> R:
+        return self._execute(self._execute_once, command, guarded=False)
+
+    def _execute(self, execute: Callable[..., Any], command: Command[R], guarded: bool) -> R:
+        with Call(self._caller, (command,), guarded=guarded):
             try:
                 reply = execute(*command.words)
             except Exception as error:
@@ -205,18 +226,26 @@ class AsyncValkeyClient:
         *,
         raw: AsyncRawClient | None = None,
         codec: Codec[Any] = JSON,
+        observers: Sequence[Observer] = (),
     ) -> None:
         settings = None if raw else _config(config)
-        self._errors = Translated(str(settings.address) if settings else "server")
-        with self._errors:
+        self.config = settings  # None for a client that was given as `raw`
+        self.observers = Observers(observers)
+        self._caller = Caller(settings.address if settings else None, self.observers)
+        with self._caller:
             self.raw = raw or aconnect(settings)
+        server = self._caller.server
+        self.breakers = AsyncBreakers(self._ask, self.raw, server, self.observers.on_breaker)
+        self._caller.breakers = self.breakers
+        if self.observers and hasattr(self.raw, "on_retry"):
+            self.raw.on_retry = partial(self.observers.on_retry, server)
         # A client that was given as `raw` has none of these: it repeats as it was told.
         self._execute_once = getattr(self.raw, "execute_once", self.raw.execute_command)
         self._execute_repeatable = getattr(self.raw, "execute_repeatable", self.raw.execute_command)
         self._codec = codec
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._errors.server})"
+        return f"{type(self).__name__}({self._caller.server})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -236,6 +265,7 @@ class AsyncValkeyClient:
 
     async def close(self) -> None:
         """Close the pool's connections; the client opens new ones if it is used again."""
+        self.breakers.close()
         await self.raw.aclose()
 
     async def get(self, key: Key) -> Any:
@@ -270,13 +300,13 @@ class AsyncValkeyClient:
 
     async def scan(self, match: str = "*") -> AsyncIterator[str]:
         """Yield the names of all keys that match, some perhaps twice, without blocking the server."""
-        with self._errors:
+        with self._caller:
             async for key in self.raw.scan_iter(match=match, count=SCAN_COUNT):
                 yield key.decode() if isinstance(key, bytes) else key
 
     def pipeline(self, *, transaction: bool = False) -> AsyncPipeline:
         """Return an empty pipeline: several commands in one round trip."""
-        return AsyncPipeline(self.raw, self._codec, self._errors, transaction=transaction)
+        return AsyncPipeline(self.raw, self._codec, self._caller, transaction=transaction)
 
     async def publish(self, channel: str, value: Any) -> int:
         """Send the value to the channel's subscribers; return how many the answering node had."""
@@ -289,7 +319,7 @@ class AsyncValkeyClient:
         node that serves the key: what that node publishes is counted there.
         """
         open_ = self.raw.pubsub if near is None else partial(listener, self.raw, near)
-        return AsyncPubSub(open_, channels, self._codec, self._errors)
+        return AsyncPubSub(open_, channels, self._codec, self._caller)
 
     def lock(
         self,
@@ -321,33 +351,42 @@ class AsyncValkeyClient:
     async def is_healthy(self) -> bool:
         """Return whether the server answers a PING within the timeouts, asked once."""
         try:
-            return bool(await self.send(Command(("PING",), bool)))
+            return await self._ask(Command(("PING",), bool))
         except ValkeyRedisError:
             return False
 
-    async def attempt(self, queued: Sequence[Command[Any]]) -> list[Any]:
+    async def attempt(self, queued: Sequence[Command[Any]], *, guarded: bool = True) -> list[Any]:
         """Send the commands in one round trip, once: nothing is sent again, not even a read.
 
         For callers that would rather do without the server than wait for its return.
+        `guarded=False` asks a single command even while a breaker is open.
         """
         if len(queued) > 1:
             return await self.send_all(queued)
-        return [await self.send(command, self._execute_once) for command in queued]
+        return [await self._execute(self._execute_once, command, guarded) for command in queued]
 
-    async def send(
-        self, command: Command[R], execute: Callable[..., Awaitable[Any]] | None = None
+    async def send(self, command: Command[R], *, guarded: bool = True) -> R:
+        """Send one command value; return what its reply means.
+
+        `guarded=False` asks even while the server's breaker is open: for what has to be told.
+        """
+        execute = self._execute_repeatable if command.is_repeatable else self.raw.execute_command
+        return await self._execute(execute, command, guarded)
+
+    async def _ask(self, command: Command[R]) -> R:
+        return await self._execute(self._execute_once, command, guarded=False)
+
+    async def _execute(
+        self, execute: Callable[..., Awaitable[Any]], command: Command[R], guarded: bool
     ) -> R:
-        """Send one command value; return what its reply means."""
-        execute = execute or (
-            self._execute_repeatable if command.is_repeatable else self.raw.execute_command
-        )
-        with self._errors:
+        with Call(self._caller, (command,), guarded=guarded):
+            run = execute if ENDS.get() is None else partial(_in_time, execute)
             try:
-                reply = await execute(*command.words)
+                reply = await run(*command.words)
             except Exception as error:
                 if not is_unknown_script(error):
                     raise
-                reply = await execute(*command.whole())
+                reply = await run(*command.whole())
         return command.read(reply)
 
     async def send_all(self, queued: Sequence[Command[R]]) -> list[R]:
@@ -358,6 +397,10 @@ class AsyncValkeyClient:
         for command in queued:
             pipe.add(command)
         return await pipe.execute()
+
+
+async def _in_time(execute: Callable[..., Awaitable[Any]], *words: Any) -> Any:
+    return await within(execute(*words))
 
 
 def _same(reply: Any) -> Any:

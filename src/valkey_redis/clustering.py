@@ -30,6 +30,36 @@ class Reopening:
             cast("Any", self).disconnect_connection_pools()
 
 
+# What a command meets that is under way when another one finds its node dead: both drivers close
+# all connections of a cluster client then, also under those who use them.
+_CLOSED_UNDER = (
+    "'NoneType' object has no attribute",
+    "argument must be an int, or have a fileno() method",
+    "file descriptor cannot be a negative integer",
+)
+
+
+def _as_lost(error: Exception, driver: str) -> Exception:
+    """Return the driver's error for a connection that was closed under a command; else the same."""
+    if not str(error).startswith(_CLOSED_UNDER):
+        return error
+    lost: type[Exception] = import_module(f"{driver}.exceptions").ConnectionError
+    return lost("Connection closed by another command")
+
+
+class Steady:
+    """Say that a connection was lost, where the driver stumbles over it."""
+
+    _driver: str
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send the command."""
+        try:
+            return cast("Any", super()).execute_command(*args, **options)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise _as_lost(error, self._driver) from error
+
+
 class AsyncReopening:
     """The asyncio face of `Reopening`."""
 
@@ -57,13 +87,8 @@ class AsyncGated:
                 await cluster.initialize()
             try:
                 return await cast("Any", super()).execute_command(*args, **options)
-            except AttributeError as error:
-                # valkey-py closes all connections when a node fails, also under those who are
-                # about to write: they find that there is no writer.
-                if not str(error).startswith("'NoneType' object has no attribute"):
-                    raise
-                lost = import_module(f"{self._driver}.exceptions").ConnectionError
-                raise lost("Connection closed by another task") from error
+            except (AttributeError, TypeError, ValueError) as error:
+                raise _as_lost(error, self._driver) from error
 
 
 class AsyncPubSubOnOneNode:

@@ -17,7 +17,13 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from valkey_redis.address import SCHEMES, Address, parse_url
 from valkey_redis.errors import ConfigurationError
@@ -62,6 +68,7 @@ class ValkeyConfig(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         env_file=".env",
+        dotenv_filtering="only_existing",
         env_ignore_empty=True,
         extra="ignore",
         hide_input_in_errors=True,
@@ -181,6 +188,20 @@ class ValkeyConfig(BaseSettings):
             raise ConfigurationError(
                 f"VALKEY_DB={self.db}: takes 0 here, a cluster's only database"
             )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        *sources: PydanticBaseSettingsSource,
+        **named: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let only arguments go by a field's name: HOST, PORT and USERNAME are other programs'."""
+        found = super().settings_customise_sources(settings_cls, *sources, **named)
+        for source in found:
+            if not isinstance(source, InitSettingsSource):
+                source.config = {**source.config, "populate_by_name": False}
+        return found
 
     @field_validator("url")
     @classmethod

@@ -2,14 +2,17 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 from valkey_redis.cache import AsyncCache, Cache
 from valkey_redis.client import AsyncValkeyClient, ValkeyClient
 from valkey_redis.config import ValkeyConfig
+from valkey_redis.observability import Observer
 
 _lock = threading.RLock()
 _config: ValkeyConfig | None = None
+_observers: Sequence[Observer] = ()
 _client: ValkeyClient | None = None
 _cache: Cache | None = None
 # An asyncio connection belongs to its loop, so each loop has its own client.
@@ -19,14 +22,14 @@ _async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncValkeyClient] 
 _async_caches: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncCache] = WeakKeyDictionary()
 
 
-def configure(config: ValkeyConfig | None = None) -> None:
+def configure(config: ValkeyConfig | None = None, *, observers: Sequence[Observer] = ()) -> None:
     """Use these settings for the default clients from now on; None reads the environment again.
 
     The former clients stay usable by whoever holds them; they are not closed.
     """
-    global _config, _client, _cache
+    global _config, _observers, _client, _cache
     with _lock:
-        _config, _client, _cache = config, None, None
+        _config, _observers, _client, _cache = config, observers, None, None
         _async_clients.clear()
         _async_caches.clear()
 
@@ -36,7 +39,7 @@ def get_client() -> ValkeyClient:
     global _client  # noqa: PLW0603 - this module's whole purpose
     with _lock:
         if _client is None:
-            _client = ValkeyClient(_config)
+            _client = ValkeyClient(_config, observers=_observers)
         return _client
 
 
@@ -46,7 +49,7 @@ def get_async_client() -> AsyncValkeyClient:
     with _lock:
         client = _async_clients.get(loop)
         if client is None:
-            client = _async_clients[loop] = AsyncValkeyClient(_config)
+            client = _async_clients[loop] = AsyncValkeyClient(_config, observers=_observers)
         return client
 
 

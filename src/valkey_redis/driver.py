@@ -15,8 +15,8 @@ from valkey_redis import clustering, sentinel
 from valkey_redis.address import Address
 from valkey_redis.config import ValkeyConfig
 from valkey_redis.errors import ConfigurationError
-from valkey_redis.pool import AsyncQuick, PacksInC, QuickLifoQueue
-from valkey_redis.retrying import AsyncDirect, AsyncRetrying, Direct, Retrying
+from valkey_redis.pool import AsyncQuick, InTime, PacksInC, QuickLifoQueue
+from valkey_redis.retrying import AsyncDirect, AsyncRetrying, Direct, Hurried, Retrying
 
 
 class RawClient(Protocol):
@@ -90,7 +90,7 @@ class _Builder:
 
     def _standalone(self) -> object:
         host, port = self.address.hosts[0]
-        kind = self.main.SSLConnection if self.address.tls else self.main.Connection
+        kind = self._connection()
         pool_class = self.main.BlockingConnectionPool
         if self.driver == "valkey" and self.face:
             pool_class = type("QuickBlockingPool", (AsyncQuick, pool_class), {})
@@ -133,6 +133,7 @@ class _Builder:
             self.address.service,
             self._client_class(self.prefix),
             connection_pool_class=pool_class,
+            connection_class=self._connection(module, "SentinelManaged"),
             db=self.address.db,
             retry=self._no_retry(),
             ssl=self.address.tls,
@@ -162,10 +163,9 @@ class _Builder:
             common["cluster_error_retry_attempts"] = 0
         # A cluster client drops most pool and TLS options on the way to its nodes'
         # pools, but keeps the pool class, and honours that only beside a URL.
-        kind = self.main.SSLConnection if self.address.tls else self.main.Connection
         pool_class = partial(
             self.main.BlockingConnectionPool,
-            connection_class=kind,
+            connection_class=self._connection(),
             health_check_interval=self.config.health_check_interval,
             **self._pool_options(),
             **self._tls_options(),
@@ -174,20 +174,30 @@ class _Builder:
         url = f"redis://{f'[{host}]' if ':' in host else host}:{port}"
         return client(url=url, connection_pool_class=pool_class, **common)
 
+    def _connection(self, of: Any = None, kind: str = "") -> Any:
+        """Return the driver's class of a connection; a synchronous one keeps to the deadline."""
+        name = f"{kind}SSLConnection" if self.address.tls else f"{kind}Connection"
+        base = getattr(of or self.main, name)
+        return base if self.face else type(name, (InTime, base), {})
+
     def _client_class(self, name: str) -> Any:
         bases: tuple[type, ...] = (getattr(self.main, name),)
         if self.address.topology == "cluster" and self.face:
             mixins = clustering.AsyncGated, clustering.AsyncPubSubOnOneNode
             bases = (clustering.NoTransaction, clustering.AsyncReopening, *mixins, *bases)
         elif self.address.topology == "cluster":
-            bases = (clustering.NoTransaction, clustering.Reopening, *bases)
+            bases = (clustering.NoTransaction, clustering.Reopening, clustering.Steady, *bases)
         elif self.address.topology == "sentinel":
             closing = sentinel.AsyncClosesSentinels if self.face else sentinel.ClosesSentinels
             bases = (closing, *bases)
         if self.address.topology == "standalone":
             bases = (AsyncDirect if self.face else Direct, *bases)
         bases = (AsyncRetrying if self.face else Retrying, *bases)
-        members = {"_retry": self._repeat(), "_names_command": self.driver == "valkey"}
+        members = {
+            "_retry": self._repeat(),
+            "_attempts": self.config.retry_attempts,
+            "_names_command": self.driver == "valkey",
+        }
         return type(name, bases, members | {"_driver": self.driver, "_face": self.face})
 
     def _no_retry(self) -> Any:
@@ -213,7 +223,8 @@ class _Builder:
             )
         if "timeout" in config.retry_on:
             kinds += (errors.TimeoutError,)
-        return self._module(f"{self.face}.retry").Retry(backoff, config.retry_attempts, kinds)
+        retry = self._module(f"{self.face}.retry").Retry
+        return retry(Hurried(backoff), config.retry_attempts, kinds)
 
     def _options(self) -> dict[str, Any]:
         config = self.config

@@ -24,8 +24,35 @@ class ServerTimeoutError(ServerUnavailableError):
     """No answer within the timeout: the command may have been executed or not."""
 
 
+class DeadlineExceededError(ServerTimeoutError):
+    """The time that the caller gave is over; see `deadline`. It says nothing about the server."""
+
+
+class ConnectionLostError(ServerUnavailableError):
+    """The connection broke: the command may have been executed or not."""
+
+
+class PoolExhaustedError(ServerUnavailableError):
+    """All of the pool's connections were in use for too long; it says nothing about the server."""
+
+
+class CircuitOpenError(ServerUnavailableError):
+    """A circuit breaker is open: nothing was sent. `retry_after` is in how many seconds to try."""
+
+    def __init__(self, text: str, retry_after: float) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, float]]:
+        return type(self), (str(self), self.retry_after)
+
+
 class AuthenticationError(ValkeyRedisError):
-    """The server refused the user name or the password, or the user may not do this."""
+    """The server refused the user name or the password."""
+
+
+class NotPermittedError(AuthenticationError):
+    """The user is known, and may not do this."""
 
 
 class CommandError(ValkeyRedisError):
@@ -65,7 +92,7 @@ class EmbeddedServerError(ValkeyRedisError):
 _BY_DRIVER_NAME: dict[str, type[ValkeyRedisError]] = {
     "AuthenticationError": AuthenticationError,
     "AuthorizationError": AuthenticationError,
-    "NoPermissionError": AuthenticationError,
+    "NoPermissionError": NotPermittedError,
     "TimeoutError": ServerTimeoutError,
     "OutOfMemoryError": OutOfMemoryError,
     "ClusterDownError": ServerUnavailableError,
@@ -87,9 +114,16 @@ _BY_TEXT: dict[str, type[ValkeyRedisError]] = {
     "Authentication required": AuthenticationError,
     "cannot be connected": ServerUnavailableError,
     "NOAUTH": AuthenticationError,
-    "NOPERM": AuthenticationError,
+    "NOPERM": NotPermittedError,
     "WRONGPASS": AuthenticationError,
     "OOM ": OutOfMemoryError,
+    # There was a connection, and it broke. A new one may well be had.
+    "Connection closed": ConnectionLostError,
+    "Connection lost": ConnectionLostError,
+    "while reading from": ConnectionLostError,
+    "while writing to": ConnectionLostError,
+    "No connection available": PoolExhaustedError,
+    "Too many connections": PoolExhaustedError,
 }
 
 

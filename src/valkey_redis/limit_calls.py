@@ -143,7 +143,7 @@ def verify_and_limit(
         SlidingCounter(limit, window, name="token"),
         SlidingCounter(limit if ip_limit is None else ip_limit, window, name="address"),
     )
-    subjects = {"address": _address(ip)}
+    subjects = {"address": address_subject(ip)}
     if token:
         subjects["token"] = hashlib.sha256(token.encode()).hexdigest()
     return _limiter(client or get_client(), policies, endpoint, on_outage).hit(subjects)
@@ -161,8 +161,8 @@ def _limiter(
     return RateLimiter(client, *policies, slot=slot, on_outage=on_outage)
 
 
-def _address(ip: str) -> str:
-    """Return what of an address is limited."""
+def address_subject(ip: str) -> str:
+    """Return what of an address is limited: of an IPv6 address the site; else raise InvalidArgumentError."""
     try:
         address = ipaddress.ip_address(str(ip))
     except ValueError:

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from valkey_redis import commands
+from valkey_redis.breakers import is_outage
 from valkey_redis.client import AsyncValkeyClient, ValkeyClient
 from valkey_redis.commands import Command
 from valkey_redis.decision import Decision, decide
-from valkey_redis.errors import InvalidArgumentError
+from valkey_redis.errors import CircuitOpenError, InvalidArgumentError, ValkeyRedisError
 from valkey_redis.keys import Keys, escape
 from valkey_redis.limit_local import LocalLimits
-from valkey_redis.limit_outage import Gate, OnOutage, blind, check_way
+from valkey_redis.limit_outage import OnOutage, blind, check_way
 from valkey_redis.limits import Policy, check_cost, script
+from valkey_redis.news import News
 from valkey_redis.scripts import Script
 
 C = TypeVar("C", ValkeyClient, AsyncValkeyClient)
@@ -87,7 +89,7 @@ class LimiterBase(Generic[C]):
         self._slot = None if slot is None else f"{{{escape(slot)}}}:"
         self._all = PolicySet.of(policies)
         self._some: dict[tuple[str, ...], PolicySet] = {}
-        self._gate, self._on_outage = Gate(), on_outage
+        self._news, self._on_outage = News("valkey_redis.ratelimit"), on_outage
         self._local = LocalLimits()
 
     def __repr__(self) -> str:
@@ -154,6 +156,16 @@ class LimiterBase(Generic[C]):
             for group in alike.values()
             for i in range(0, len(group), TOGETHER)
         ]
+
+    def _failed(self, error: ValkeyRedisError) -> None:
+        if not isinstance(error, CircuitOpenError) and not is_outage(error):
+            # Of an outage the breaker tells.
+            self._news.warn(type(error).__name__, "limited without the server: %s", error)
+
+    def _tell(self, decisions: Sequence[Decision]) -> None:
+        if self.client.observers:
+            for decision in decisions:
+                self.client.observers.on_limit(decision)
 
     def _without_server(self, request: Request) -> Decision:
         if self._on_outage == "local":

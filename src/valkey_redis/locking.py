@@ -64,17 +64,17 @@ class Threads:
         try:
             return self.once(command), False
         except ServerUnavailableError:
-            return self.client.send(command), True
+            return self.client.send(command, guarded=False), True
 
     def once(self, command: Command[R]) -> R:
         """Send the command once."""
-        answer: R = self.client.attempt([command])[0]
+        answer: R = self.client.attempt([command], guarded=False)[0]
         return answer
 
     def undo(self, command: Command[Any]) -> None:
         """Send the command once; a failure is nobody's, as the lease ends by itself."""
         with suppress(ValkeyRedisError):
-            self.client.attempt([command])
+            self.client.attempt([command], guarded=False)
 
 
 class Tasks:
@@ -128,11 +128,11 @@ class Tasks:
         try:
             return await self.once(command), False
         except ServerUnavailableError:
-            return await self.client.send(command), True
+            return await self.client.send(command, guarded=False), True
 
     async def once(self, command: Command[R]) -> R:
         """Send the command once."""
-        answer: R = (await self.client.attempt([command]))[0]
+        answer: R = (await self.client.attempt([command], guarded=False))[0]
         return answer
 
     async def undo(self, command: Command[Any]) -> None:
@@ -147,7 +147,7 @@ class Tasks:
 
     async def _undo(self, command: Command[Any]) -> None:
         with suppress(ValkeyRedisError):
-            await self.client.attempt([command])
+            await self.client.attempt([command], guarded=False)
 
 
 def value_of(message: Message | None) -> Any:

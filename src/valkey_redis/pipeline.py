@@ -3,10 +3,12 @@
 from typing import Any, Self
 
 from valkey_redis import commands
+from valkey_redis.calling import Call, Caller
 from valkey_redis.codec import Codec
 from valkey_redis.commands import Command, Key, Lifetime
+from valkey_redis.deadline import within
 from valkey_redis.driver import AsyncRawClient, RawClient
-from valkey_redis.errors import Translated, is_unknown_script
+from valkey_redis.errors import is_unknown_script
 
 
 class _Queue:
@@ -79,11 +81,11 @@ class Pipeline(_Queue):
     """
 
     def __init__(
-        self, raw: RawClient, codec: Codec[Any], errors: Translated, *, transaction: bool
+        self, raw: RawClient, codec: Codec[Any], caller: Caller, *, transaction: bool
     ) -> None:
         super().__init__(codec)
         self._raw = raw
-        self._errors = errors
+        self._caller = caller
         self._transaction = transaction
 
     def execute(self) -> list[Any]:
@@ -95,7 +97,7 @@ class Pipeline(_Queue):
         queued = self._take()
         if not queued:
             return []
-        with self._errors:
+        with Call(self._caller, queued):
             pipe = self._raw.pipeline(transaction=self._transaction)
             for command in queued:
                 pipe.execute_command(*command.words)
@@ -109,11 +111,11 @@ class AsyncPipeline(_Queue):
     """The asyncio face of `Pipeline`."""
 
     def __init__(
-        self, raw: AsyncRawClient, codec: Codec[Any], errors: Translated, *, transaction: bool
+        self, raw: AsyncRawClient, codec: Codec[Any], caller: Caller, *, transaction: bool
     ) -> None:
         super().__init__(codec)
         self._raw = raw
-        self._errors = errors
+        self._caller = caller
         self._transaction = transaction
 
     async def execute(self) -> list[Any]:
@@ -125,11 +127,11 @@ class AsyncPipeline(_Queue):
         queued = self._take()
         if not queued:
             return []
-        with self._errors:
+        with Call(self._caller, queued):
             pipe = self._raw.pipeline(transaction=self._transaction)
             for command in queued:
                 pipe.execute_command(*command.words)
-            replies = await pipe.execute(raise_on_error=False)
+            replies = await within(pipe.execute(raise_on_error=False))
             for i in self._unknown(replies):
-                replies[i] = await self._raw.execute_command(*queued[i].whole())
+                replies[i] = await within(self._raw.execute_command(*queued[i].whole()))
             return self._read(queued, replies)

@@ -3,6 +3,10 @@
 from queue import Full, SimpleQueue
 from typing import Any, cast
 
+from valkey_redis.deadline import ENDS, check, remaining
+
+MOMENT = 0.001  # seconds: 0.0 would mean not to wait at all
+
 
 class QuickLifoQueue:
     """What a `BlockingConnectionPool` uses of `queue.LifoQueue`, at a tenth of its price.
@@ -65,6 +69,60 @@ class AsyncQuick:
         pool = cast("Any", self)
         pool._in_use_connections.remove(connection)  # noqa: SLF001 - as the pool itself
         pool._available_connections.append(connection)  # noqa: SLF001 - as above
+
+
+class InTime:
+    """Mixin over a driver's synchronous connection: it waits no longer than the deadline leaves.
+
+    In asyncio `deadline.within` does so.
+    """
+
+    socket_timeout: float
+    socket_connect_timeout: float
+    _sock: Any
+
+    def connect(self) -> None:
+        """Connect and greet, within what is left."""
+        if self._sock is not None or ENDS.get() is None:
+            cast("Any", super()).connect()
+            return
+        check()
+        left = remaining() or MOMENT
+        stated = self.socket_timeout, self.socket_connect_timeout
+        self.socket_timeout, self.socket_connect_timeout = (min(one, left) for one in stated)
+        try:
+            cast("Any", super()).connect()
+        except Exception as error:
+            self._explain(error)
+            raise
+        finally:
+            self.socket_timeout, self.socket_connect_timeout = stated
+            if self._sock is not None:
+                self._sock.settimeout(self.socket_timeout)
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        """Return the reply, or raise if it does not come within what is left."""
+        read = cast("Any", super()).read_response
+        if ENDS.get() is None or self._sock is None:
+            return read(*args, **options)
+        left = remaining()
+        if not left:
+            cast("Any", self).disconnect()  # the reply may still come, and be another's
+            check()
+        self._sock.settimeout(min(self.socket_timeout, left or MOMENT))
+        try:
+            return read(*args, **options)
+        except Exception as error:
+            self._explain(error)
+            raise
+        finally:
+            if self._sock is not None:
+                self._sock.settimeout(self.socket_timeout)
+
+    def _explain(self, error: Exception) -> None:
+        """Raise DeadlineExceededError if the error says that there was no time."""
+        if type(error).__name__ == "TimeoutError":
+            check()
 
 
 class PacksInC:

@@ -23,7 +23,7 @@ class RateLimiter(LimiterBase[ValkeyClient]):
     are in that text's slot, which it takes to limit several subjects at once. Refused calls
     are not counted. `on_outage` says what is decided while the server does not answer: "open"
     admits, "closed" refuses, "local" limits in this process alone; such decisions are
-    `is_degraded`, and cost at most one of the client's timeouts in half a second.
+    `is_degraded`. A server that hangs costs one of the client's timeouts: its breaker opens.
     Safe to share between threads. Raises InvalidArgumentError for what it does not take.
     """
 
@@ -47,15 +47,13 @@ class RateLimiter(LimiterBase[ValkeyClient]):
         return self.client.send(self._deletion(key)) > 0
 
     def _decide(self, request: Request) -> Decision:
-        if self._gate.lets_through():
-            try:
-                decided: list[Decision] = self.client.attempt([self._command([request])])[0]
-            except DOWN as error:
-                self._gate.failed(error)
-            else:
-                self._gate.answered()
-                return decided[0]
-        return self._without_server(request)
+        try:
+            decided: list[Decision] = self.client.attempt([self._command([request])])[0]
+        except DOWN as error:
+            self._failed(error)
+            decided = [self._without_server(request)]
+        self._tell(decided)
+        return decided[0]
 
 
 class AsyncRateLimiter(LimiterBase[AsyncValkeyClient]):
@@ -85,15 +83,15 @@ class AsyncRateLimiter(LimiterBase[AsyncValkeyClient]):
         return await self.client.send(self._deletion(key)) > 0
 
     async def _decide(self, requests: list[Request]) -> list[Decision]:
-        if self._gate.lets_through():
-            groups = self._groups(requests)
-            queued = [self._command([requests[i] for i in group]) for group in groups]
-            try:
-                replies = await self.client.attempt(queued)
-            except DOWN as error:
-                self._gate.failed(error)
-            else:
-                self._gate.answered()
-                decided = dict(zip(chain(*groups), chain(*replies), strict=True))
-                return [decided[i] for i in range(len(requests))]
-        return [self._without_server(request) for request in requests]
+        groups = self._groups(requests)
+        queued = [self._command([requests[i] for i in group]) for group in groups]
+        try:
+            replies = await self.client.attempt(queued)
+        except DOWN as error:
+            self._failed(error)
+            decisions = [self._without_server(request) for request in requests]
+        else:
+            decided = dict(zip(chain(*groups), chain(*replies), strict=True))
+            decisions = [decided[i] for i in range(len(requests))]
+        self._tell(decisions)
+        return decisions

@@ -201,7 +201,7 @@ class Redlock(RedlockBase[ValkeyClient]):
     @staticmethod
     def _ask(client: ValkeyClient, command: Command[bool]) -> bool | None:
         with suppress(ValkeyRedisError):
-            return bool(client.attempt([command])[0])
+            return bool(client.attempt([command], guarded=False)[0])
         return None
 
 
@@ -238,5 +238,5 @@ class AsyncRedlock(RedlockBase[AsyncValkeyClient]):
     @staticmethod
     async def _ask(client: AsyncValkeyClient, command: Command[bool]) -> bool | None:
         with suppress(ValkeyRedisError):
-            return bool((await client.attempt([command]))[0])
+            return bool((await client.attempt([command], guarded=False))[0])
         return None

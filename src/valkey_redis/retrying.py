@@ -4,8 +4,11 @@ The drivers' own retries repeat every command, so that an INCR whose reply was l
 counts twice. They are switched off; these mixins call the driver's Retry instead.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
+
+from valkey_redis.deadline import remaining, shorter
 
 # Repeating a command that only reads does no harm. Repeating any other might: a
 # second INCR counts twice, a second SET or DEL may undo what somebody wrote between.
@@ -38,27 +41,67 @@ def may_repeat(command: str, error: BaseException) -> bool:
     return " connecting to " in str(error)
 
 
-def _raise_unless_harmless(command: str, error: Exception) -> None:
-    if not may_repeat(command, error):
+class Backoff(Protocol):
+    """A driver's Backoff."""
+
+    def compute(self, failures: int) -> float: ...  # noqa: D102 - the drivers document it
+    def reset(self) -> None: ...  # noqa: D102 - the drivers document it
+
+
+class Hurried:
+    """A driver's Backoff, but for pauses that would go beyond the deadline."""
+
+    def __init__(self, backoff: Backoff) -> None:
+        self._backoff = backoff
+
+    def compute(self, failures: int) -> float:
+        """Return the seconds to wait before the next try."""
+        return shorter(self._backoff.compute(failures)) or 0.0
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._backoff.reset()
+
+
+def raise_when_over(error: Exception) -> None:
+    """Raise the error if no time is left for another try."""
+    if remaining() == 0.0:
         raise error
 
 
-async def _araise_unless_harmless(command: str, error: Exception) -> None:
-    _raise_unless_harmless(command, error)
-
-
-def _ignore(_: Exception) -> None:
+def _nobody(_: str) -> None:
     return None
 
 
-async def _aignore(_: Exception) -> None:
-    return None
+class _Repeats:
+    """What both faces decide after a failure; `on_retry` is told the command's name."""
+
+    _retry: Any  # the driver's Retry of the settings
+    _attempts: int  # how often that repeats
+    on_retry: Callable[[str], None] = staticmethod(_nobody)
+
+    def _after(self, command: str, failures: list[Exception], error: Exception) -> None:
+        """Raise the error unless sending the command again is harmless."""
+        if not may_repeat(command, error):
+            raise error
+        self._again(command, failures, error)
+
+    def _again(self, command: str, failures: list[Exception], error: Exception) -> None:
+        raise_when_over(error)
+        failures.append(error)
+        if len(failures) <= self._attempts:
+            self.on_retry(command)
+
+    async def _aafter(self, command: str, failures: list[Exception], error: Exception) -> None:
+        self._after(command, failures, error)
+
+    async def _aagain(self, command: str, failures: list[Exception], error: Exception) -> None:
+        self._again(command, failures, error)
 
 
-class Retrying:
-    """Mixin over a driver's client class; `_retry` is the driver's Retry of the settings."""
+class Retrying(_Repeats):
+    """Mixin over a driver's client class."""
 
-    _retry: Any
     # What a cluster client of either driver would repeat on its own.
     ERRORS_ALLOW_RETRY: tuple[type[Exception], ...] = ()
 
@@ -66,12 +109,13 @@ class Retrying:
         """Send the command, and again after a failure where that is harmless."""
         send = cast("Any", super()).execute_command
         return self._retry.call_with_retry(
-            lambda: send(*args, **options), partial(_raise_unless_harmless, str(args[0]))
+            lambda: send(*args, **options), partial(self._after, str(args[0]), [])
         )
 
     def execute_repeatable(self, *args: Any) -> Any:
         """Send the command, and again after any failure: its caller says that this is harmless."""
-        return self._retry.call_with_retry(lambda: self.execute_once(*args), _ignore)
+        again = partial(self._again, str(args[0]), [])
+        return self._retry.call_with_retry(lambda: self.execute_once(*args), again)
 
     def execute_once(self, *args: Any) -> Any:
         """Send the command, and never again."""
@@ -79,22 +123,22 @@ class Retrying:
         return getattr(base, "execute_once", base.execute_command)(*args)
 
 
-class AsyncRetrying:
+class AsyncRetrying(_Repeats):
     """The asyncio face of `Retrying`."""
 
-    _retry: Any
     ERRORS_ALLOW_RETRY: tuple[type[Exception], ...] = ()
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send the command, and again after a failure where that is harmless."""
         send = cast("Any", super()).execute_command
         return await self._retry.call_with_retry(
-            lambda: send(*args, **options), partial(_araise_unless_harmless, str(args[0]))
+            lambda: send(*args, **options), partial(self._aafter, str(args[0]), [])
         )
 
     async def execute_repeatable(self, *args: Any) -> Any:
         """Send the command, and again after any failure: its caller says that this is harmless."""
-        return await self._retry.call_with_retry(lambda: self.execute_once(*args), _aignore)
+        again = partial(self._aagain, str(args[0]), [])
+        return await self._retry.call_with_retry(lambda: self.execute_once(*args), again)
 
     async def execute_once(self, *args: Any) -> Any:
         """Send the command, and never again."""

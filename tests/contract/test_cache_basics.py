@@ -11,7 +11,15 @@ from tests.contract.conftest import Place
 from tests.support.cachefaces import AwaitedCache, Source, cache_at, cache_of
 from tests.support.faces import AwaitableClient
 
-from valkey_redis import AsyncCache, AsyncValkeyClient, Cache, InvalidArgumentError, ValkeyClient
+from valkey_redis import (
+    AsyncCache,
+    AsyncValkeyClient,
+    Cache,
+    InvalidArgumentError,
+    Observer,
+    ValkeyClient,
+)
+from valkey_redis.observability import Observers
 
 VALUES: list[Any] = [None, 0, "", False, [], {}, 1.5, "text ü 漢 \x00;", {"a": [1, {"b": None}]}]
 # Of several slots, and with what separates and tags in a key's name.
@@ -401,9 +409,17 @@ async def test_a_failed_write_leaves_no_value(cache: AwaitedCache) -> None:
 
 
 async def test_what_happens_is_counted_and_told(client: Any) -> None:
-    """get_stats() counts each event, on_event is told the same; each cache counts for itself."""
-    told: list[tuple[str, float]] = []
-    cache = cache_of(client, beta=0, on_event=lambda *event: told.append(event))
+    """get_stats() counts each event, observers are told the same; each cache counts for itself."""
+    told: list[tuple[str, float, int]] = []
+
+    class Notes(Observer):
+        def on_cache(self, namespace: str, event: str, seconds: float, times: int) -> None:
+            assert namespace == "app"
+            told.append((event, seconds, times))
+
+    inner = getattr(client, "sync", client)
+    inner.observers = Observers([Notes()])
+    cache = cache_of(client, beta=0)
     await cache.get_or_set("a", Source(1))  # miss, load
     await cache.get_or_set("a", Source(1))  # hit
     await cache.get("a")  # hit
@@ -416,8 +432,9 @@ async def test_what_happens_is_counted_and_told(client: Any) -> None:
     counted = {event: times for event, times in stats.counts.items() if times}
     assert counted == {"hit": 4, "miss": 6, "load": 2, "load_error": 1}
     assert stats.hit_ratio == 0.4
-    assert {event for event, _ in told} == set(counted)
-    assert stats.load_seconds == sum(seconds for event, seconds in told if event == "load") > 0
+    for event, times in counted.items():
+        assert sum(one[2] for one in told if one[0] == event) == times
+    assert stats.load_seconds == sum(one[1] for one in told if one[0] == "load") > 0
     assert cache_of(client).own.get_stats().hit_ratio is None
 
 

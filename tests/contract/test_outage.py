@@ -15,10 +15,9 @@ from tests.support.cachefaces import AwaitedCache, Source, cache_of
 from tests.support.outages import record, verbs
 from tests.support.waiting import auntil, until
 
-from valkey_redis import AuthenticationError, ServerUnavailableError
+from valkey_redis.commands import Command
+from valkey_redis.debts import MOST_OWED, Debts
 from valkey_redis.embedded import EmbeddedServer
-from valkey_redis.outage import MOST_OWED, SILENCE, Outage
-from workshop.clock import virtual_time
 from workshop.recorder import Recorder
 
 TIMEOUT = 0.2  # seconds, of the client
@@ -44,7 +43,8 @@ class Scene:
         """Wait until the server is asked again."""
 
         async def is_open() -> bool:
-            return not self.cache.own._outage.is_on
+            own = self.cache.own
+            return own.client.breakers.are_closed and not own._debts
 
         await auntil(is_open, "the cache uses the server again")
 
@@ -268,19 +268,16 @@ async def test_a_wrong_password_is_logged_once_and_nothing_else(
 async def test_a_user_who_may_not_store_is_logged_once(
     kind: Kind, own: EmbeddedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """NOPERM for the scripts only: the probes succeed, and yet it is said once and nothing raised."""
+    """NOPERM for the scripts only: it is said once, nothing is raised, and reads are not refused."""
     with valkey.Valkey(port=own.port) as node:
         rights = ["reset", "on", ">hunter2", "~*", "+@read", "+unlink", "+@connection"]
         node.execute_command("ACL", "SETUSER", "reader", *rights)
     async with kind.client(own.url, **SHORT, username="reader", password="hunter2") as client:
         recorder = record(client)
         cache = cache_of(client)
-
-        async def probed_twice() -> bool:
+        for _ in range(3):
             assert await cache.get_or_set("k", lambda: "loaded") == "loaded"
-            return sum(entry.words[0] == "EXISTS" for entry in recorder.sent) >= 2
-
-        await auntil(probed_twice, "two outages of which each was none")
+        assert verbs(recorder).count("MGET") == 3
         assert len(_warnings(caplog)) == 1
         assert "hunter2" not in caplog.text
         await cache.close()
@@ -290,22 +287,25 @@ async def test_a_user_who_may_not_store_is_logged_once(
 
 
 @every_kind
-async def test_a_closed_cache_leaves_no_probe_behind(kind: Kind, own: EmbeddedServer) -> None:
-    """Neither a thread nor a task goes on asking."""
+async def test_what_is_closed_leaves_nobody_behind(kind: Kind, own: EmbeddedServer) -> None:
+    """Neither a thread nor a task goes on asking, or delivering what is owed."""
     async with kind.client(own.url, **SHORT) as client:
         cache = cache_of(client)
         own.kill()
-        await cache.get("k")
-        assert _probes() == 1
+        await cache.invalidate("k")
+        await cache.invalidate("l")
+        assert _at_work() == ["debts", "probe"]
         await cache.close()
-        until(lambda: not _probes(), "nobody asks any more")
+        until(lambda: _at_work() == ["probe"], "nobody delivers any more")
+    await asyncio.sleep(0)  # a cancelled task ends in the loop's next turn
+    until(lambda: not _at_work(), "nobody asks any more")
 
 
-def _probes() -> int:
-    threads = [thread.name for thread in threading.enumerate()]
-    tasks = [task.get_coro() for task in asyncio.all_tasks()]
-    named = [getattr(work, "__name__", "") for work in tasks]
-    return threads.count("valkey_redis probe") + named.count("_probe")
+def _at_work() -> list[str]:
+    threads = [thread.name.removeprefix("valkey_redis ") for thread in threading.enumerate()]
+    tasks = [getattr(task.get_coro(), "__name__", "") for task in asyncio.all_tasks()]
+    named = [{"_look": "probe", "_pay": "debts"}.get(name) for name in tasks]
+    return sorted(name for name in (*threads, *named) if name in {"probe", "debts"})
 
 
 # The decisions -----------------------------------------------------------------------------
@@ -313,33 +313,29 @@ def _probes() -> int:
 
 def test_what_comes_to_be_owed_anew_while_it_is_deleted_stays_owed() -> None:
     """Another process may have stored its old value after that deletion."""
-    outage = Outage(["everything"])
-    outage.begin("a", ServerUnavailableError("away"), ["a", "b"])
-    delivered = outage.owed()
-    assert outage.owe(["b"]) is True
-    assert outage.end(delivered) is False
-    assert (list(outage.owed()), outage.is_on) == (["b"], True)
-    assert outage.end(outage.owed()) is True
-    assert (outage.owed(), outage.is_on, outage.owe(["c"])) == ({}, False, False)
+    debts = Debts(["everything"])
+    debts.add(["a", "b"])
+    owed = debts.owed()
+    debts.add(["b"])
+    assert debts.delivered(owed) is False
+    assert list(debts.owed()) == ["b"]
+    assert debts.delivered(debts.owed()) is True
+    assert not debts
 
 
-def test_only_the_first_failure_begins_an_outage() -> None:
-    """Whoever fails then is told so, that one probe goes out; what he owes is remembered."""
-    outage = Outage(["everything"])
-    error = ServerUnavailableError("away")
-    assert [outage.begin(key, error, [key]) for key in "abc"] == [True, False, False]
-    assert (outage.probed_key, sorted(outage.owed())) == ("a", ["a", "b", "c"])
+def test_one_delivers_for_all() -> None:
+    """Whoever owes first must begin to deliver, and once more after all was delivered."""
+    debts = Debts(["everything"])
+    assert [debts.add([key]) for key in "abc"] == [True, False, False]
+    assert sorted(debts.owed()) == ["a", "b", "c"]
+    assert debts.delivered(debts.owed()) is True
+    assert debts.add(["d"]) is True
 
 
-def test_a_warning_is_given_once_a_minute_for_each_kind(caplog: pytest.LogCaptureFixture) -> None:
-    """A refusal of each call would fill the log; another kind of error is news."""
-    outage = Outage([])
-    with virtual_time() as clock:
-        for _ in range(3):
-            outage.warn("%s", ServerUnavailableError("away"))
-        outage.warn("%s", AuthenticationError("refused"))
-        clock.advance(SILENCE - 1)
-        outage.warn("%s", ServerUnavailableError("away"))
-        clock.advance(1)
-        outage.warn("%s", ServerUnavailableError("away again"))
-    assert _warnings(caplog) == ["away", "refused", "away again"]
+def test_only_what_is_owed_is_done_without() -> None:
+    """A command that names a key that is owed; no other."""
+    debts = Debts(["everything"])
+    debts.add(["a"])
+    commands = [Command(("MGET", key, "epoch"), int) for key in "ab"]
+    assert [debts.concern([command]) for command in commands] == [True, False]
+    assert debts.concern(commands)

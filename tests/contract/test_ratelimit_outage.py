@@ -115,13 +115,16 @@ async def test_a_hung_server_costs_one_timeout(kind: Kind, own: EmbeddedServer) 
 
 
 @every_kind
-async def test_a_refusal_is_an_outage_that_does_not_last(kind: Kind, own: EmbeddedServer) -> None:
+async def test_a_refusal_is_an_outage_that_does_not_last(
+    kind: Kind, own: EmbeddedServer, caplog: pytest.LogCaptureFixture
+) -> None:
     """A server without memory decides nothing; once it has some, the very next call is its own."""
     async with kind.client(own.url) as client:
         limiter = limiter_of(client, FixedWindow(2, 30 * DAY), on_outage="closed")
         await limiter.hit("k")
         await client.raw.execute_command("CONFIG SET", "maxmemory", 1)
-        assert (await limiter.hit("k")).is_degraded
+        assert [(await limiter.hit("k")).is_degraded for _ in range(3)] == [True] * 3
+        assert [one.levelname for one in caplog.records] == ["WARNING"]  # once
         await client.raw.execute_command("CONFIG SET", "maxmemory", 0)
         again = await limiter.hit("k")
         assert (again.allowed, again.remaining, again.is_degraded) == (True, 0, False)

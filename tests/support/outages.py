@@ -107,7 +107,7 @@ class Drill:
 
     def is_recovered(self) -> bool:
         """Return whether the server is asked again."""
-        return not self.cache._outage.is_on
+        return self.cache.client.breakers.are_closed and not self.cache._debts
 
     async def segment(self, calls: int, action: Callable[[], object] | None = None) -> None:
         """Let the workers make so many calls, and `action` happen in the middle of them."""

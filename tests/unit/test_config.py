@@ -176,6 +176,19 @@ def test_argument_over_environment_over_dotenv(
     assert ValkeyConfig(port=5).port == 5
 
 
+def test_variables_of_other_programs_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Desktops set USERNAME, hosters set PORT: a setting's bare name is for arguments alone."""
+    theirs = {"HOST": "elsewhere", "PORT": "7", "USERNAME": "ann", "DB": "3", "URL": "valkey://x"}
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("PORT=8\nusername=ann\n")
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    config = ValkeyConfig()
+    assert (config.address.hosts, config.username, config.db) == ((("127.0.0.1", 6379),), None, 0)
+
+
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """`VALKEY_PORT=` in a compose file is no wrong port."""
     monkeypatch.setenv("VALKEY_PORT", "")

@@ -1,7 +1,6 @@
 """Policies, decisions and their headers, the batches, the gate: no server."""
 
 import asyncio
-import logging
 from datetime import timedelta
 from typing import Any
 
@@ -13,19 +12,15 @@ from valkey_redis import (
     FixedWindow,
     InvalidArgumentError,
     RateLimiter,
-    ServerTimeoutError,
     SlidingCounter,
     SlidingLog,
     TokenBucket,
     ValkeyClient,
 )
 from valkey_redis.decision import decide
-from valkey_redis.errors import CommandError
 from valkey_redis.limit_batching import Batches
 from valkey_redis.limit_local import MOST_KEYS, LocalLimits
-from valkey_redis.limit_outage import PAUSE, Gate
 from valkey_redis.limits import Policy
-from workshop.clock import virtual_time
 
 FIVE = (FixedWindow, SlidingLog, SlidingCounter, TokenBucket, GCRA)
 REFILLED = (TokenBucket, GCRA)
@@ -219,35 +214,6 @@ def test_local_limits_keep_so_many_keys() -> None:
     assert not any(key.startswith("short") for key in local._states)
     local.forget(["long", "never"])
     assert local.decide(["long"], long, 1, counts=True).remaining == 1
-
-
-def test_the_gate_lets_one_through_at_a_time(caplog: pytest.LogCaptureFixture) -> None:
-    """After a failure, one caller in PAUSE seconds; an answer opens it for all."""
-    caplog.set_level(logging.DEBUG, logger="valkey_redis.ratelimit")
-    with virtual_time() as clock:
-        gate = Gate()
-        assert gate.lets_through()
-        gate.answered()
-        gate.failed(ServerTimeoutError("slow"))
-        assert not gate.lets_through()
-        clock.advance(PAUSE - 0.01)
-        assert not gate.lets_through()
-        clock.advance(0.02)
-        assert [gate.lets_through() for _ in range(3)] == [True, False, False]
-        gate.failed(ServerTimeoutError("slow"))
-        clock.advance(PAUSE + 0.01)
-        assert gate.lets_through()
-        gate.answered()
-        assert [gate.lets_through() for _ in range(3)] == [True] * 3
-        gate.failed(CommandError("no memory"))
-        assert gate.lets_through()
-    levels = [(record.levelname, record.getMessage()) for record in caplog.records]
-    assert levels == [
-        ("WARNING", "limited without the server: slow"),
-        ("DEBUG", "limited without the server: slow"),
-        ("INFO", "limits are the server's again"),
-        ("WARNING", "limited without the server: no memory"),
-    ]
 
 
 # Batches -------------------------------------------------------------------------------------
