@@ -55,17 +55,17 @@ def functions(file: Path) -> list[str]:
     ]
 
 
+@cache
 def mentions(*files: Path) -> dict[str, set[str]]:
     """Return, for each function and class of the files, every name that it mentions."""
     found: dict[str, set[str]] = {}
     for file in files:
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+                inside = list(ast.walk(node))
+                names = {n.id for n in inside if isinstance(n, ast.Name)}
                 names |= {
-                    n.attr
-                    for n in ast.walk(node)
-                    if isinstance(n, ast.Attribute) and owner(n) != "lab"
+                    n.attr for n in inside if isinstance(n, ast.Attribute) and owner(n) != "lab"
                 }
                 found.setdefault(node.name, set()).update(names)
     return found
