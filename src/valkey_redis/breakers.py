@@ -66,14 +66,22 @@ class BreakersBase:
     def check(self, queued: Sequence[Command[Any]]) -> None:
         """Raise CircuitOpenError if one of the commands is for a server whose breaker is not closed."""
         for command in queued:
-            breaker = self._breakers.get(self._name(command))
-            if breaker is not None and breaker.state != "closed":
+            breaker = self._not_closed(command)
+            if breaker is not None:
                 self._look_after(breaker, command)
                 reason = self._reasons.get(breaker.name, "")
                 raise CircuitOpenError(
                     f"{breaker.name}: not asked until it answers; it failed: {reason}",
                     max(breaker.retry_after, PAUSE),
                 )
+
+    def served(self, queued: Sequence[Command[Any]]) -> list[Command[Any]]:
+        """Return those of the commands whose server's breaker is closed."""
+        return [command for command in queued if self._not_closed(command) is None]
+
+    def _not_closed(self, command: Command[Any]) -> CircuitBreaker | None:
+        breaker = self._breakers.get(self._name(command))
+        return None if breaker is None or breaker.state == "closed" else breaker
 
     def failed(self, queued: Sequence[Command[Any]], error: ValkeyRedisError) -> None:
         """Open the breakers of those who may have failed, and look after them."""
@@ -107,7 +115,8 @@ class BreakersBase:
             return breaker
 
     def _changed(self, name: str, state: State) -> None:
-        self.are_closed = all(one.state == "closed" for one in list(self._breakers.values()))
+        with self._lock:  # else one that closes may overlook one that opens at the same moment
+            self.are_closed = all(one.state == "closed" for one in self._breakers.values())
         if state == "closed":
             _log.info("%s: answers again", name)
         self._on_change(name, state)
@@ -125,7 +134,7 @@ def _probe(command: Command[Any]) -> Command[Any]:
 def _key(words: tuple[Any, ...]) -> str | bytes | None:
     """Return the first key of a command, None if it has none."""
     place = 1
-    if words[0] in {"EVALSHA", "EVAL"}:
+    if words[0] == "EVALSHA":
         place = 3 if words[2] else len(words)
     return words[place] if len(words) > place and isinstance(words[place], (str, bytes)) else None
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from valkey_redis.batching import BatchReader
-from valkey_redis.caching import ATTEMPTS, DOWN, CacheBase
+from valkey_redis.caching import ATTEMPTS, DOWN, CacheBase, deleted
 from valkey_redis.client import AsyncValkeyClient
 from valkey_redis.commands import Command
 from valkey_redis.deadline import check, remaining, shorter, unbounded
@@ -232,8 +232,10 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
             await asyncio.sleep(PAUSE)
             with suppress(ValkeyRedisError):
                 owed = self._debts.owed()
-                await self.client.attempt(unlink(owed))
-                if self._debts.delivered(owed):
+                queued = self.client.breakers.served(unlink(owed))
+                if queued:
+                    await self.client.attempt(queued)
+                if self._debts.delivered({key: owed[key] for key in deleted(queued)}):
                     return
 
 

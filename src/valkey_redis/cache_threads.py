@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from valkey_redis.caching import ATTEMPTS, DOWN, CacheBase
+from valkey_redis.caching import ATTEMPTS, DOWN, CacheBase, deleted
 from valkey_redis.client import ValkeyClient
 from valkey_redis.commands import Command
 from valkey_redis.deadline import check, shorter, unbounded
@@ -259,6 +259,8 @@ class CacheThreads(CacheBase[ValkeyClient]):
         while not closed.wait(PAUSE):
             with suppress(ValkeyRedisError):
                 owed = self._debts.owed()
-                self.client.attempt(unlink(owed))
-                if self._debts.delivered(owed):
+                queued = self.client.breakers.served(unlink(owed))
+                if queued:
+                    self.client.attempt(queued)
+                if self._debts.delivered({key: owed[key] for key in deleted(queued)}):
                     return

@@ -174,8 +174,8 @@ class CacheBase(Generic[C]):
 
     def _owes(self, queued: Sequence[Command[Any]]) -> bool:
         """Remember what was to be deleted; return whether somebody must begin to pay debts."""
-        deleted = [command.words[1] for command in queued if command.words[0] == "UNLINK"]
-        return bool(deleted) and self._debts.add(deleted)
+        keys = deleted(queued)
+        return bool(keys) and self._debts.add(keys)
 
     def _note(self, found: Mapping[str, Found]) -> None:
         for item in found.values():
@@ -219,3 +219,8 @@ class CacheBase(Generic[C]):
                 continue
             for name in load.entries.intersection(entries):
                 raise InvalidArgumentError(f"{name}: its own loader asks the cache for it")
+
+
+def deleted(queued: Sequence[Command[Any]]) -> list[str]:
+    """Return the keys that the commands delete."""
+    return [command.words[1] for command in queued if command.words[0] == "UNLINK"]

@@ -32,7 +32,7 @@ class Call:
         caller = self._caller
         if ENDS.get() is not None or (self._guarded and not caller.breakers.are_closed):
             self._refuse()
-        if caller.observers:
+        if caller.is_watched:
             self._began = time.time_ns(), time.perf_counter()
 
     def __exit__(
@@ -42,12 +42,14 @@ class Call:
         trace: TracebackType | None,
     ) -> None:
         caller = self._caller
+        if error is None and not caller.is_watched:
+            return
         known = error
         if error is not None and not isinstance(error, ValkeyRedisError):
             known = translate(error, caller.server) or error
         if self._guarded and isinstance(known, ValkeyRedisError) and is_outage(known):
             caller.breakers.failed(self._queued, known)
-        if caller.observers:
+        if caller.is_watched:
             started, began = self._began
             caller.tell(self._queued, started, time.perf_counter() - began, known)
         if known is not error and known is not None:
@@ -59,7 +61,7 @@ class Call:
             if self._guarded:
                 self._caller.breakers.check(self._queued)
         except ValkeyRedisError as error:
-            if self._caller.observers:
+            if self._caller.is_watched:
                 self._caller.tell(self._queued, time.time_ns(), 0.0, error)
             raise
 
@@ -67,12 +69,12 @@ class Call:
 class Caller(Translated):
     """What the calls of one client share; alone, it only translates the driver's errors."""
 
-    __slots__ = ("_address", "breakers", "observers")
+    __slots__ = ("_address", "breakers", "is_watched", "observers")
 
     def __init__(self, address: Address | None, observers: Observers) -> None:
         super().__init__(str(address) if address else "server")
         self._address = address or Address()
-        self.observers = observers
+        self.observers, self.is_watched = observers, bool(observers)
         self.breakers: BreakersBase
 
     def tell(
