@@ -175,3 +175,33 @@ def test_example_6_shows_what_it_teaches(tmp_path: Path) -> None:
     assert "   LRUCache:  0 of 25 survive the scan; 175 evictions" in lines
     assert " SIEVECache: 25 of 25 survive the scan; 175 evictions" in lines
     assert "scan: LFU. It has 30.9%: 4.5 points more than LRU." in lines
+
+
+def test_example_7_shows_what_it_teaches(tmp_path: Path) -> None:
+    """A retry, a breaker and an old answer; a deadline; a server that hangs, and one that died."""
+    lines = run("example_7", tmp_path).stdout.splitlines()
+    assert "the supplier's breaker is open" in lines
+    said = "lamp 1999, later 1999; pen unknown; told 100 times, asked 9 times"
+    assert said in lines
+    assert "the deadline is over; left: 0.0 s" in lines
+    for outage in ("paused", "killed"):
+        assert f"{outage}: search True, log in False" in lines
+        for number in ("first", "second"):
+            said = f"{outage}, {number} read: from the database, "
+            assert any(line.startswith(said) for line in lines)
+    assert lines[-1] == "back: from the database, once more"
+
+
+def test_example_8_shows_what_it_teaches(tmp_path: Path) -> None:
+    """A histogram, a slow command, a big and a hot key, live and not ready, spans without keys."""
+    lines = run("example_8", tmp_path).stdout.splitlines()
+    assert "175 of 200 reads are hits" in lines
+    assert "loads of at most 0.001 s: 0" in lines
+    assert "shards up: [1]" in lines
+    assert any(line.startswith("slow: EVAL, for ") for line in lines)
+    assert any(line.startswith("big: example8:basket, ") for line in lines)
+    assert "hot: example8:lamp, 75 of 100 reads" in lines
+    assert "ok: live True, ready True" in lines
+    assert "down: live True, ready False" in lines
+    assert lines[-2] == "a page {}"
+    assert lines[-1].startswith("PIPELINE GET {'db.system.name': 'valkey', ")
