@@ -53,13 +53,13 @@ doctor: ready ## look at everything that is needed, and say how to mend it
 	@$(RUN) workshop doctor
 
 test: ready ## run the project's own tests
-	@$(RUN) compileall -q src tests -x mistakes/ && $(RUN) pytest -n 4 --dist worksteal
+	@$(RUN) tests.support.compiling && $(RUN) pytest -n 4 --dist worksteal
 
 coverage: ready ## the same, with the lines that no test reaches
 	@$(RUN) pytest -n 4 --dist worksteal --cov --cov-report=term-missing:skip-covered
 
 bench: ready ## measure all that can be measured beside the drivers and the peers, which go to .venv-bench (minutes)
-	@$(RUN) uv pip install --quiet --target .venv-bench --constraints requirements.lock --group bench && for name in cache sessions limits locks accuracy eviction; do PYTHONPATH=.venv-bench $(RUN) benchmarks.bench_$$name || exit 1; done
+	@$(RUN) uv pip install --quiet --target .venv-bench --constraints requirements.lock --group bench && for name in cache sessions limits locks accuracy eviction observability; do PYTHONPATH=.venv-bench $(RUN) benchmarks.bench_$$name || exit 1; done
 
 lint: ready ## ruff, formatting, mypy --strict
 	@$(RUN) ruff check && $(RUN) ruff format --check && $(RUN) mypy

@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,13 +72,15 @@ def grade(
     backend: str,
     mistakes: Sequence[Path] = (),
     tasks: Collection[int] = (),
+    only: Mapping[str, Collection[str]] | None = None,
     own_server: str | None = None,
     timeout: float = TIMEOUT,
 ) -> list[Result]:
     """Return one result a test, in order; `backend` may name several, with a comma between.
 
     Each of the `mistakes` is put over the file in turn, and graded alone. With `tasks` only
-    their tests are run. `timeout` is in seconds, for each of the mistakes.
+    their tests are run; with `only`, of each mistake those that it lists under its name.
+    `timeout` is in seconds, for each of the mistakes.
     Raises ValueError with the tests' own last words if they could not be run at all.
     """
     arguments = [str(entry.tests), "--exercise-file", str(file), "--backend", backend]
@@ -92,6 +94,10 @@ def grade(
         environment[OWN_SERVER] = own_server
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if only:
+            tests = {mistake: sorted(names) for mistake, names in only.items()}
+            (folder / "only").write_text(json.dumps(tests), encoding="utf-8")
+            arguments += ["--only", str(folder / "only")]
         process = _processes().Process(target=_run_tests, args=(arguments, environment, folder))
         process.start()
         try:

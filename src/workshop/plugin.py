@@ -50,14 +50,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--backend", default="valkey", help="fakeredis, valkey, or both with a comma")
     group.addoption("--tasks", help="run the tests of these tasks only, with a comma between")
+    group.addoption(
+        "--only",
+        type=lambda file: json.loads(Path(file).read_text(encoding="utf-8")),
+        help="a file of JSON: for each mistake's name, the tests to run of it",
+    )
     group.addoption("--notes", type=Path, help="write one line of JSON for each test here")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(collector: pytest.Collector, name: str) -> list[pytest.Item] | None:
     """Leave out the other tasks' tests, before one is made for each mistake (quicker than -k)."""
-    tasks, named = collector.config.option.tasks, re.match(r"test_task(\d+)_", name)
-    return [] if tasks and named and named[1] not in tasks.split(",") else None
+    option, named = collector.config.option, re.match(r"test_task(\d+)_", name)
+    if not named:
+        return None
+    if option.only and not any(name in tests for tests in option.only.values()):
+        return []
+    return [] if option.tasks and named[1] not in option.tasks.split(",") else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -68,6 +77,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if option.exercise_file:
         file = option.exercise_file.resolve()
         mistakes, backends = option.mistake or [None], option.backend.split(",")
+        if option.only:
+            name = metafunc.definition.name
+            mistakes = [file for file in mistakes if file and name in option.only[file.stem]]
     else:
         entry = exercises()[int(metafunc.module.__name__.rpartition("_")[2])]
         file, mistakes, backends = entry.solution, [None], list(entry.backends)

@@ -1,7 +1,7 @@
 """An empty backend and a client of it, for each of the twelve combinations."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,8 +11,16 @@ import pytest
 import pytest_asyncio
 import valkey
 from tests.support.backends import BACKENDS, DRIVERS, FACES, Kind
+from tests.support.told_once import told_once
 
 from valkey_redis import ValkeyConfig
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _told_once() -> Iterator[None]:
+    """Ask each cluster's node no more than once for its table of commands."""
+    with told_once():
+        yield
 
 
 @dataclass(frozen=True)

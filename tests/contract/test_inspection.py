@@ -22,7 +22,8 @@ from valkey_redis.health import AsyncValkeyHealth, HealthStatus, ValkeyHealth
 from valkey_redis.inspection import Inspector
 from valkey_redis.prometheus import ServerCollector
 
-TIMEOUT = 0.5  # seconds: what a look may take
+HASTY = 0.3  # seconds that a look at a hung server may take
+TIMEOUT = 10.0  # seconds that others may take, on a machine that is busy
 BOUND = 4.0  # seconds: so much later it would have hung
 
 every_driver = pytest.mark.parametrize("driver", DRIVERS)
@@ -34,12 +35,12 @@ def config_of(url: str, driver: str = "valkey", **settings: Any) -> ValkeyConfig
     return ValkeyConfig(url=url.replace("valkey", driver, 1), **long | settings)
 
 
-def ask_all(config: ValkeyConfig) -> list[HealthStatus]:
+def ask_all(config: ValkeyConfig, timeout: float = TIMEOUT) -> list[HealthStatus]:
     """Ask both faces; see that each answers in its time."""
 
     async def ask() -> HealthStatus:
         async with AsyncValkeyClient(config) as client:
-            health = AsyncValkeyHealth(client, timeout=TIMEOUT)
+            health = AsyncValkeyHealth(client, timeout=timeout)
             status = await health.get_health_status()
             assert (await health.is_live(), await health.is_ready()) == (True, status.is_ready)
             return status
@@ -48,10 +49,10 @@ def ask_all(config: ValkeyConfig) -> list[HealthStatus]:
     found = [asyncio.run(ask())]
     if config.address.topology != "cluster":  # that client asks the nodes when it is made
         with ValkeyClient(config) as client:
-            health = ValkeyHealth(client, timeout=TIMEOUT)
+            health = ValkeyHealth(client, timeout=timeout)
             found.append(health.get_health_status())
             assert (health.is_live(), health.is_ready()) == (True, found[1].is_ready)
-    assert time.monotonic() - begun < 2 * BOUND
+    assert time.monotonic() - begun < 4 * timeout + BOUND
     return found
 
 
@@ -87,7 +88,7 @@ def test_a_server_that_is_paused_or_dead(own: EmbeddedServer, driver: str) -> No
     config = config_of(own.url, driver)
     for how, error in (("pause", "ServerTimeoutError"), ("kill", "ServerUnavailableError")):
         getattr(own, how)()
-        for status in ask_all(config):
+        for status in ask_all(config, HASTY):
             assert (status.state, status.is_ready, status.is_live) == ("down", False, True)
             assert status.latency is None
             assert status.problems == (f"{config.address}: does not answer ({error})",)
@@ -97,7 +98,7 @@ def test_a_server_that_is_paused_or_dead(own: EmbeddedServer, driver: str) -> No
 
 def test_who_asks_meanwhile_shares_the_look(own: EmbeddedServer) -> None:
     """However many ask a paused server, there is one connection and one thread; nobody waits long."""
-    inspector = Inspector(config_of(own.url), TIMEOUT)
+    inspector = Inspector(config_of(own.url), HASTY)
     own.pause()
     flights = {id(inspector.start()) for _ in range(50)}
     names = [thread.name for thread in threading.enumerate()]
@@ -271,10 +272,10 @@ def test_one_shard_of_a_cluster_hangs(patient: EmbeddedCluster, driver: str) -> 
     names = [f"{HOST}:{node.port}" for node in patient.nodes[:3]]
     with ValkeyClient(config) as client:
         registry = CollectorRegistry()
-        registry.register(ServerCollector(client, timeout=TIMEOUT))
+        registry.register(ServerCollector(client, timeout=1.0))
         patient.nodes[0].pause()
         try:
-            [status] = ask_all(config)
+            [status] = ask_all(config, 1.0)
             begun = time.monotonic()
             shown = samples(registry)
             assert time.monotonic() - begun < BOUND
@@ -295,13 +296,13 @@ def test_one_shard_of_a_cluster_hangs(patient: EmbeddedCluster, driver: str) -> 
 def test_all_of_a_cluster_hangs(patient: EmbeddedCluster) -> None:
     """Who was known as a shard is reported on; before that, the hosts of the URL are."""
     config = config_of(patient.url)
-    inspector = Inspector(config, TIMEOUT)
+    inspector = Inspector(config, 1.0)
     before = inspector.look()
     for node in patient.nodes:
         node.pause()
     try:
         after = inspector.look()
-        [status] = ask_all(config)
+        [status] = ask_all(config, HASTY)
     finally:
         for node in patient.nodes:
             node.resume()

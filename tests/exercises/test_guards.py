@@ -4,7 +4,6 @@ import ast
 import itertools
 import json
 import os
-import re
 from functools import cache
 from pathlib import Path
 
@@ -18,11 +17,17 @@ from workshop.report import report
 expect_many()
 ENTRIES = list(exercises().values())
 UNSOLVED = [entry for entry in ENTRIES if entry.number > 0]  # exercise 0 is solved already
+# Each folder is looked through once: every worker of the tests comes here to collect them.
+FILES = {
+    (entry.number, mistake.name): entry.mistake_files(mistake.name)
+    for entry in ENTRIES
+    for mistake in entry.mistake
+}
 MISTAKES = [
     (entry, mistake, file)
     for entry in ENTRIES
     for mistake in entry.mistake
-    for file in entry.mistake_files(mistake.name)
+    for file in FILES[entry.number, mistake.name]
 ]
 # One process grades all mistakes of a task: to start one for each takes longer than their tests.
 TASKS = sorted({(entry.number, mistake.task) for entry, mistake, _ in MISTAKES})
@@ -76,15 +81,16 @@ def owner(node: ast.Attribute) -> str:
     return node.value.id if isinstance(node.value, ast.Name) else ""
 
 
-def tasks_that_reach(entry: ExerciseEntry, changed: set[str]) -> set[int]:
-    """Return the tasks whose tests can come to the changed functions; rather too many than too few."""
-    support = ROOT / "tests/support"
-    graph = mentions(entry.tests, entry.solution, support / "caching.py", support / "scenes.py")
-    reached = set(changed)
+def tests_that_reach(entry: ExerciseEntry, file: Path) -> set[str]:
+    """Return the tests that can come to a mistake's functions; rather too many than too few."""
+    text = entry.tests.read_text(encoding="utf-8")
+    support = (ROOT / "tests/support").glob("*.py")
+    helpers = [path for path in support if f"from tests.support.{path.stem} import" in text]
+    graph = mentions(entry.tests, entry.solution, *sorted(helpers))
+    reached = set(functions(file))
     while more := {name for name, names in graph.items() if names & reached} - reached:
         reached |= more
-    numbers = (re.match(r"test_task(\d+)_", name) for name in reached)
-    return {int(number[1]) for number in numbers if number}
+    return {name for name in reached if name.startswith("test_task")}
 
 
 def is_untouched(entry: ExerciseEntry) -> bool:
@@ -104,8 +110,8 @@ PAIRS = [
     for entry in ENTRIES
     for first, second in itertools.combinations(entry.mistake, 2)
     if first.task == second.task
-    and not set(functions(entry.mistake_files(first.name)[0]))
-    & set(functions(entry.mistake_files(second.name)[0]))
+    and not set(functions(FILES[entry.number, first.name][0]))
+    & set(functions(FILES[entry.number, second.name][0]))
 ]
 
 
@@ -145,21 +151,18 @@ def test_every_mistake_fails_in_its_own_task(number: int, task: int) -> None:
     entry = exercises()[number]
     own = [(m, file) for e, m, file in MISTAKES if e.number == number and m.task == task]
     # Tests that cannot come to what is replaced say of it what they say of the solution.
-    reached = {file: tasks_that_reach(entry, set(functions(file))) for _, file in own}
-    results = grade(
-        entry,
-        entry.solution,
-        backend=",".join(entry.backends),
-        mistakes=[file for _, file in own],
-        tasks=[task],
-    )
-    for others in {frozenset(tasks - {task}) for tasks in reached.values()} - {frozenset()}:
-        files = [file for file, tasks in reached.items() if tasks - {task} == others]
-        results += grade(
-            entry, entry.solution, backend=entry.backends[0], mistakes=files, tasks=others
-        )
+    reached = {file.stem: tests_that_reach(entry, file) for _, file in own}
+    inside, outside = {}, {}
+    for file, tests in reached.items():
+        inside[file] = {test for test in tests if test.startswith(f"test_task{task}_")}
+        outside[file] = tests - inside[file]
+        assert inside[file], f"{file}: none of its task's tests calls it"
+    results = []
+    for backend, only in ((",".join(entry.backends), inside), (entry.backends[0], outside)):
+        files = [file for _, file in own if only[file.stem]]
+        if files:
+            results += grade(entry, entry.solution, backend=backend, mistakes=files, only=only)
     for mistake, file in own:
-        assert task in reached[file], f"{file.stem}: none of its task's tests calls it"
         for backend in entry.backends:
             of_it = [r for r in results if (r.mistake, r.backend) == (file.stem, backend)]
             check_mistake(entry, mistake, file.stem, of_it)
@@ -207,9 +210,7 @@ def test_two_mistakes_get_no_wrong_name(number: int, task: int, tmp_path: Path) 
     pairs = [(a, b) for e, a, b in PAIRS if (e.number, a.task) == (number, task)]
     files = []
     for first, second in pairs:
-        texts = [
-            entry.mistake_files(m.name)[0].read_text(encoding="utf-8") for m in (first, second)
-        ]
+        texts = [FILES[number, m.name][0].read_text(encoding="utf-8") for m in (first, second)]
         files.append(tmp_path / f"{first.name}+{second.name}.py")
         files[-1].write_text("\n\n".join(texts), encoding="utf-8")
     results = grade(entry, entry.solution, backend="fakeredis", mistakes=files, tasks=[task])

@@ -155,3 +155,13 @@ def test_the_evicting_caches_have_their_rows_and_hits() -> None:
         row = rows[f"{policy}: hits, zipf"]
         assert row["ours"] == "met"
         assert row["valkey_redis"] == row["simulator"] != "0.00 %"
+
+
+def test_the_observers_have_their_rows() -> None:
+    """A GET and a cached hit of both faces with each sink; where nobody listens, the question alone."""
+    rows = table_of("bench_observability")
+    works = [f"{work}{way}" for way in ("", ", async") for work in ("GET, 200 B", "cached hit")]
+    assert list(rows) == [*works, "is anybody listening"]
+    for work in works:
+        for sink in ("log", "Prometheus", "OpenTelemetry", "all three"):
+            assert float(rows[work][sink]) > 0

@@ -10,9 +10,9 @@ POLL = 0.02  # seconds between two looks
 DEADLINE = 20.0  # seconds: generous, as it is reached only when something is broken
 
 
-def until(condition: Callable[[], object], what: str) -> None:
+def until(condition: Callable[[], object], what: str, within: float = DEADLINE) -> None:
     """Return as soon as the condition holds; fail at the deadline."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, f"never happened: {what}"
         time.sleep(POLL)

@@ -1,0 +1,14 @@
+def with_retries(call, *, attempts, base, cap, dice):
+    if attempts < 1:
+        raise ValueError(attempts)
+    first = None
+    for number in range(attempts):
+        try:
+            return call()
+        except valkey.AuthenticationError:
+            raise
+        except (valkey.ConnectionError, valkey.TimeoutError) as e:
+            first = first or e
+            if number == attempts - 1:
+                raise first
+            time.sleep(dice() * min(cap, base * 2 ** min(number, 50)))

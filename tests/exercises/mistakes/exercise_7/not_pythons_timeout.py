@@ -1,0 +1,23 @@
+import contextvars
+
+
+ends = contextvars.ContextVar("ends", default=None)
+
+
+@contextmanager
+def deadline(seconds):
+    end, around = time.monotonic() + seconds, ends.get()
+    token = ends.set(end if around is None else min(end, around))
+    try:
+        yield
+    finally:
+        ends.reset(token)
+
+
+def time_left(most):
+    if ends.get() is None:
+        return most
+    left = ends.get() - time.monotonic()
+    if left <= 0:
+        raise valkey.TimeoutError
+    return min(most, left)

@@ -1,0 +1,12 @@
+def with_retries(call, *, attempts, base, cap, dice):
+    if attempts < 1:
+        raise ValueError(attempts)
+    for number in range(attempts):
+        try:
+            return call()
+        except valkey.ValkeyError as error:
+            if type(error) not in (valkey.ConnectionError, valkey.TimeoutError):
+                raise
+            if number == attempts - 1:
+                raise
+            time.sleep(dice() * min(cap, base * 2 ** min(number, 50)))

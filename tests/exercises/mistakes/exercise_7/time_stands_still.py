@@ -1,0 +1,23 @@
+import contextvars
+
+
+ends = contextvars.ContextVar("ends", default=None)
+
+
+@contextmanager
+def deadline(seconds):
+    end, around = seconds, ends.get()
+    token = ends.set(end if around is None else min(end, around))
+    try:
+        yield
+    finally:
+        ends.reset(token)
+
+
+def time_left(most):
+    if ends.get() is None:
+        return most
+    left = ends.get()
+    if left <= 0:
+        raise TimeoutError
+    return min(most, left)

@@ -1,0 +1,11 @@
+def with_retries(call, *, attempts, base, cap, dice):
+    if attempts < 1:
+        raise ValueError(attempts)
+    for number in range(attempts):
+        try:
+            return call()
+        except valkey.AuthenticationError:
+            raise
+        except (valkey.ConnectionError, valkey.TimeoutError):
+            if number == attempts - 1:
+                raise

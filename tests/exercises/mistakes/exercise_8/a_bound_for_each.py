@@ -1,0 +1,12 @@
+def check_health(connect, seconds):
+    try:
+        client = connect(seconds)
+        client.ping()
+        info = client.info("replication") | client.info("memory") | client.info("persistence")
+    except (valkey.ResponseError, valkey.BusyLoadingError):
+        return "live"
+    except (valkey.ConnectionError, valkey.TimeoutError):
+        return "down"
+    is_full = 0 < info["maxmemory"] <= info["used_memory"]
+    refuses = is_full and info["maxmemory_policy"] == "noeviction"
+    return "live" if info["loading"] or info["role"] != "master" or refuses else "ready"

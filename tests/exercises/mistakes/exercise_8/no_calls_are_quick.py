@@ -1,0 +1,5 @@
+def quantile(metrics, caches, part):
+    if not 0 < part <= 1:
+        raise ValueError(part)
+    counts = [sum(metrics.get(("bucket", cache, b), 0) for cache in caches) for b in BOUNDS]
+    return next(b for b, n in zip(BOUNDS, counts) if n >= part * counts[-1])

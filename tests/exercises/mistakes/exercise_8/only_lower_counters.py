@@ -1,0 +1,5 @@
+def hit_ratio(before, after):
+    names = ("keyspace_hits", "keyspace_misses")
+    again = any(after[n] < before[n] for n in names)
+    hits, misses = (after[n] - (0 if again else before[n]) for n in names)
+    return hits / (hits + misses) if hits + misses else None

@@ -1,0 +1,2 @@
+def hot_keys(client, most):
+    return Scan(client, "OBJECT FREQ").largest(most)

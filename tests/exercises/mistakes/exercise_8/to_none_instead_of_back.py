@@ -1,0 +1,17 @@
+def span(name, export):
+    @contextmanager
+    def block():
+        own, parent, error = uuid.uuid4().hex, Current.span.get(), None
+        Current.span.set(own)
+        begun = time.perf_counter()
+        try:
+            yield
+        except BaseException as raised:
+            error = type(raised).__name__
+            raise
+        finally:
+            Current.span.set(None)
+            with suppress(Exception):
+                export(Span(own, parent, name, time.perf_counter() - begun, error))
+
+    return block()
