@@ -123,7 +123,7 @@ def add_once(client: Valkey, key: str, amount: int, request: str, *, remember: i
     If an answer is lost, nobody knows whether the amount was added: who asked asks again, with
     the same `request`, and gets the answer that was lost, whatever the number is by now. Each
     key has requests of its own; their names are any texts. A request is remembered for
-    `remember` whole seconds, and no trace of it stays for longer. The number never expires. If
+    `remember` whole seconds, and no trace of it stays for much longer. The number never expires. If
     it cannot be added to, the error is raised, nothing has changed, and the request may come
     again. Many clients ask at the same time, also twice with one request; any may die between
     two commands. The server may be one of a cluster: the keys that one script or transaction

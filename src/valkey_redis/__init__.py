@@ -57,6 +57,7 @@ from valkey_redis.eviction import (
 )
 from valkey_redis.eviction_plan import EvictionPolicyWarning, EvictionStats
 from valkey_redis.fallback import fallback
+from valkey_redis.health import AsyncValkeyHealth, HealthStatus, ValkeyHealth
 from valkey_redis.keys import Keys
 from valkey_redis.limit_calls import check_rate_limit, service_rate_limit, verify_and_limit
 from valkey_redis.limits import (
@@ -96,6 +97,7 @@ __all__ = [
     "AsyncSIEVECache",
     "AsyncSessionStore",
     "AsyncValkeyClient",
+    "AsyncValkeyHealth",
     "AsyncWriteBehind",
     "AuthenticationError",
     "Cache",
@@ -115,6 +117,7 @@ __all__ = [
     "EvictionStats",
     "FIFOCache",
     "FixedWindow",
+    "HealthStatus",
     "InvalidArgumentError",
     "JsonCodec",
     "Keys",
@@ -148,6 +151,7 @@ __all__ = [
     "TokenBucket",
     "ValkeyClient",
     "ValkeyConfig",
+    "ValkeyHealth",
     "ValkeyRedisError",
     "Warmed",
     "Write",

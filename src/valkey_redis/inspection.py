@@ -62,6 +62,7 @@ class Inspector:
         self.timeout = check_timeout(timeout)
         self._config = config
         self._flight: Future[list[Seen]] | None = None
+        self._thread = threading.Thread()
         self._lock = threading.Lock()
         address = config.address
         self._is_cluster = address.topology == "cluster"
@@ -73,14 +74,15 @@ class Inspector:
     def start(self) -> "Future[list[Seen]]":
         """Begin a look, unless there is one already; return it."""
         with self._lock:
-            if self._flight is None or self._flight.done():
+            # A fork leaves the thread behind.
+            if self._flight is None or self._flight.done() or not self._thread.is_alive():
                 self._flight = Future()
                 self._flight.set_running_or_notify_cancel()  # nobody can cancel it for all
-                thread = threading.Thread(
+                self._thread = threading.Thread(
                     target=self._look, args=(self._flight,), name="valkey_redis look", daemon=True
                 )
                 try:
-                    thread.start()
+                    self._thread.start()
                 except RuntimeError:  # there are too many threads
                     self._flight.set_result(self.unanswered())
             return self._flight
@@ -100,7 +102,7 @@ class Inspector:
         """Return how the servers are, one entry a shard."""
         try:
             async with asyncio.timeout(shorter(self.timeout)):
-                return await asyncio.shield(asyncio.wrap_future(self.start()))
+                return await asyncio.wrap_future(self.start())
         except TimeoutError:
             return self.unanswered()
 

@@ -32,8 +32,6 @@ def may_repeat(command: str, error: BaseException) -> bool:
     """
     if command.upper() in READ_ONLY:
         return True
-    if command.upper() == "PING":
-        return False  # a health check asks how the server is now, once
     if any(cls.__name__ in _REFUSALS for cls in type(error).__mro__):
         return True
     # Both drivers say "Error 111 connecting to host:port" and "Timeout connecting

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import fakeredis
 import pytest
 import valkey
 from prometheus_client import CollectorRegistry
@@ -14,7 +15,7 @@ from tests.support.backends import DRIVERS
 from tests.support.observing import samples
 from tests.support.waiting import until
 
-from valkey_redis import AsyncValkeyClient, ValkeyClient, ValkeyConfig
+from valkey_redis import AsyncValkeyClient, ValkeyClient, ValkeyConfig, aconnect, connect
 from valkey_redis.deadline import deadline
 from valkey_redis.embedded import HOST, EmbeddedServer
 from valkey_redis.embedded_cluster import EmbeddedCluster
@@ -116,6 +117,17 @@ def test_who_asks_meanwhile_shares_the_look(own: EmbeddedServer) -> None:
         lambda: all(thread.name != "valkey_redis look" for thread in threading.enumerate()),
         "no thread is left",
     )
+
+
+def test_a_look_that_a_fork_left_behind_is_begun_anew(own: EmbeddedServer) -> None:
+    """In a forked process its thread is dead, and its end would never come."""
+    inspector = Inspector(config_of(own.url), HASTY)
+    own.pause()
+    left = inspector.start()
+    thread, inspector._thread = inspector._thread, threading.Thread()  # as after a fork
+    assert inspector.start() is not left
+    own.resume()
+    thread.join()
 
 
 def test_a_deadline_shortens_a_look(own: EmbeddedServer) -> None:
@@ -244,6 +256,47 @@ def test_replication_is_seen_from_both_ends(own: EmbeddedServer) -> None:
         until(is_down, "the link is down")
 
 
+# A client that was given as `raw` ----------------------------------------------------------
+
+
+def ask_raw(server: fakeredis.FakeServer) -> list[HealthStatus]:
+    """Ask both faces over fakeredis, which nobody can connect to."""
+
+    async def ask() -> HealthStatus:
+        async with AsyncValkeyClient(raw=fakeredis.FakeAsyncValkey(server=server)) as client:  # type: ignore[arg-type]  # as in the other tests
+            return await AsyncValkeyHealth(client).get_health_status()
+
+    client = ValkeyClient(raw=fakeredis.FakeValkey(server=server))  # type: ignore[arg-type]  # as above
+    return [asyncio.run(ask()), ValkeyHealth(client).get_health_status()]
+
+
+def test_a_raw_client_is_asked_for_a_ping() -> None:
+    """Where its server is, nobody knows, and so nobody else can ask."""
+    server = fakeredis.FakeServer()
+    for status in ask_raw(server):
+        assert (status.state, status.shards[0].role) == ("ok", None)
+        assert status.latency is not None
+    server.connected = False
+    for status in ask_raw(server):
+        assert (status.state, status.latency) == ("down", None)
+
+
+def test_a_raw_client_of_a_server_that_hangs(own: EmbeddedServer) -> None:
+    """This package's own drivers keep to the time; whoever waits in asyncio is told in time anyway."""
+    config = config_of(own.url)
+
+    async def ask() -> HealthStatus:
+        async with AsyncValkeyClient(raw=aconnect(config)) as client:
+            return await AsyncValkeyHealth(client, timeout=HASTY).get_health_status()
+
+    own.pause()
+    begun = time.monotonic()
+    with ValkeyClient(raw=connect(config)) as client:
+        seen = [asyncio.run(ask()), ValkeyHealth(client, timeout=HASTY).get_health_status()]
+    assert time.monotonic() - begun < BOUND
+    assert {status.state for status in seen} == {"down"}
+
+
 # A cluster -------------------------------------------------------------------------------
 
 
@@ -265,10 +318,9 @@ def test_a_cluster_that_is_well(patient: EmbeddedCluster, driver: str) -> None:
     assert [(row.role, row.replicas) for row in status.shards] == [("primary", 1)] * 3
 
 
-@every_driver
-def test_one_shard_of_a_cluster_hangs(patient: EmbeddedCluster, driver: str) -> None:
+def test_one_shard_of_a_cluster_hangs(patient: EmbeddedCluster) -> None:
     """Its row says so, also in the metrics; the others are as ever, and the cluster is ready."""
-    config = config_of(patient.url, driver)
+    config = config_of(patient.url)
     names = [f"{HOST}:{node.port}" for node in patient.nodes[:3]]
     with ValkeyClient(config) as client:
         registry = CollectorRegistry()

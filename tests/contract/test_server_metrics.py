@@ -17,7 +17,7 @@ from tests.support.faces import AwaitableClient
 from tests.support.observing import samples
 from tests.support.waiting import until
 
-from valkey_redis import AsyncValkeyClient, ValkeyClient, ValkeyConfig
+from valkey_redis import AsyncValkeyClient, ValkeyClient
 from valkey_redis.embedded import HOST, EmbeddedServer
 from valkey_redis.embedded_cluster import EmbeddedCluster
 from valkey_redis.prometheus import ServerCollector
@@ -192,16 +192,15 @@ def sentinel_of(primary: EmbeddedServer) -> Iterator[str]:
         yield f"valkey+sentinel://{HOST}:{sentinel.port}/main"
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
-def test_a_server_behind_a_sentinel(own: EmbeddedServer, driver: str) -> None:
+@every_kind
+async def test_a_server_behind_a_sentinel(own: EmbeddedServer, kind: Kind) -> None:
     """It is called by its group, which stays when the server is replaced; so is its pool."""
     with sentinel_of(own) as url:
-        config = ValkeyConfig(url=url.replace("valkey", driver, 1))
-        with ValkeyClient(config) as client:
-            assert client.is_healthy()
+        async with kind.client(url) as client:
+            assert await client.is_healthy()
             found = samples(registry_of(client))
-    assert found["valkey_shard_up", f"shard={config.address}"] == 1
-    assert found["valkey_pool_connections", f"server={config.address}", "state=idle"] == 1
+    assert found["valkey_shard_up", f"shard={kind.url(url)}"] == 1
+    assert found["valkey_pool_connections", f"server={kind.url(url)}", "state=idle"] == 1
 
 
 # Pools -----------------------------------------------------------------------------------

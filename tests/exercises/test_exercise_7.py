@@ -1020,7 +1020,7 @@ def test_task5_remembers_for_its_time(exercise: Exercise, once: Lab) -> None:
     """A request is remembered so long, also among many, and leaves no trace after that."""
     with scene(once) as at:
         client = at.clients[0]
-        for number in range(8):
+        for number in range(16):
             add(exercise, client, 1, f"r{number}")
             at.wait(HOUR / 4 + 1)
             if number in {2, 3}:
@@ -1035,8 +1035,8 @@ def test_task5_remembers_for_its_time(exercise: Exercise, once: Lab) -> None:
                 )
         size = once.size_of_all_keys() - 1
         at.require(
-            holds=size <= 6,
-            message="a request each quarter of an hour, remembered for an hour: after two hours "
+            holds=size <= 10,  # perhaps two elements for each of four, or five
+            message="a request each quarter of an hour, remembered for an hour: after four hours "
             f"there is a trace of {size} of them",
         )
         at.wait(HOUR)
@@ -1046,7 +1046,7 @@ def test_task5_remembers_for_its_time(exercise: Exercise, once: Lab) -> None:
             message="requests are remembered for an hour, and an hour after the last one there is "
             f"still a trace of them ({''.join(left[:1])})",
         )
-        at.require(holds=once.server.get(CREDIT) == "8", message="the number is gone with them")
+        at.require(holds=once.server.get(CREDIT) == "16", message="the number is gone with them")
 
 
 def test_task5_what_failed_may_come_again(exercise: Exercise, once: Lab) -> None:
@@ -1588,8 +1588,8 @@ def test_task8_waits_as_in_task_2(exercise: Exercise, once: Lab) -> None:
     with scene(once) as at:
         line = Failing(at)
         line.always = REFUSED
-        for _ in range(30):  # in 2^30 runs one in which nobody draws a large number, or a small one
-            at.begin_anew()
+        for _ in range(16):
+            once.forget()
             line.moments = []
             order_one(exercise, line.client)
             moments = [*line.moments, time.monotonic()]
@@ -1606,11 +1606,18 @@ def test_task8_waits_as_in_task_2(exercise: Exercise, once: Lab) -> None:
             firsts.append(took[0])
             seconds.append(took[1])
     for waited, most, which in ((firsts, 0.1, "first"), (seconds, 0.2, "second")):
-        what = f"30 orders fail, and come again after a part of {most:g} s, the {which} time"
+        what = f"16 orders fail, and come again after a part of {most:g} s, the {which} time"
         assert len(set(waited)) > 1, f"{what}: all come at the same moment. Draw the waits"
         assert max(waited) <= most, f"{what}: some wait longer than that"
-        assert max(waited) > most / 2, f"{what}: none waits for more than half of that"
-        assert min(waited) < most / 2, f"{what}: none waits for less than half of that"
+    # By chance alone these fail once in 2^16 runs.
+    assert max(seconds) > 0.1, (
+        "16 orders fail, and come again after a part of 0.2 s, the second time: none waits for more "
+        "than half of that. The longest wait doubles"
+    )
+    assert min(firsts) < 0.05, (
+        "16 orders fail, and come again after a part of 0.1 s, the first time: none waits for less "
+        "than half of that. With full jitter a wait may be anything from 0"
+    )
 
 
 def test_task8_is_one_step(exercise: Exercise, once: Lab) -> None:

@@ -61,10 +61,13 @@ def functions(file: Path) -> list[str]:
 
 
 @cache
-def mentions(*files: Path) -> dict[str, set[str]]:
-    """Return, for each function and class of the files, every name that it mentions."""
+def mentions(tests: Path, solution: Path) -> dict[str, set[str]]:
+    """Return, for each function and class of tests, their helpers and a solution, what it mentions."""
+    text = tests.read_text(encoding="utf-8")
+    support = sorted((ROOT / "tests/support").glob("*.py"))
+    helpers = [path for path in support if f"from tests.support.{path.stem} import" in text]
     found: dict[str, set[str]] = {}
-    for file in files:
+    for file in (tests, solution, *helpers):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 inside = list(ast.walk(node))
@@ -83,10 +86,7 @@ def owner(node: ast.Attribute) -> str:
 
 def tests_that_reach(entry: ExerciseEntry, file: Path) -> set[str]:
     """Return the tests that can come to a mistake's functions; rather too many than too few."""
-    text = entry.tests.read_text(encoding="utf-8")
-    support = (ROOT / "tests/support").glob("*.py")
-    helpers = [path for path in support if f"from tests.support.{path.stem} import" in text]
-    graph = mentions(entry.tests, entry.solution, *sorted(helpers))
+    graph = mentions(entry.tests, entry.solution)
     reached = set(functions(file))
     while more := {name for name, names in graph.items() if names & reached} - reached:
         reached |= more

@@ -2,19 +2,28 @@
 
 import io
 import re
+import shlex
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import valkey
 
+from valkey_redis.embedded import EmbeddedServer
 from workshop.manifest import ROOT, exercises
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 WITH_PAGE = [entry for entry in exercises().values() if entry.page]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+TYPED = re.compile(r"^```valkey\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([A-Z]+ [^`]+)`")
+# Errors' texts and spans' names, and the one command that would end the test's server.
+NO_COMMANDS = re.compile(r"(OOM|BUSY|MOVED) |PIPELINE GET|EVALSHA lock|SHUTDOWN NOSAVE")
+ILL_FORMED = re.compile(r"unknown|wrong number|syntax|invalid|unsupported", re.IGNORECASE)
 EXPLICIT = re.compile(r'<a id="([^"]+)">')
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
@@ -101,6 +110,57 @@ def test_every_mistake_has_its_place(entry: Any) -> None:
     """The page has an anchor for each mistake that the grader can name, spelled as it is."""
     there = anchors((ROOT / entry.page).read_text(encoding="utf-8"))
     assert [mistake.name for mistake in entry.mistake if mistake.name not in there] == []
+
+
+@pytest.fixture
+def own() -> Iterator[valkey.Valkey]:
+    """Return a client of a server whose settings may be changed; it counts uses."""
+    with (
+        EmbeddedServer(settings={"maxmemory-policy": "allkeys-lfu"}) as server,
+        valkey.Valkey(port=server.port, decode_responses=True) as client,
+    ):
+        client.set("user:7", "x")
+        client.hset("basket:7", "lamp", 1)
+        reply_to(client, "INCR user:7")  # so that INFO errorstats has one
+        yield client
+
+
+def reply_to(client: valkey.Valkey, line: str) -> str:
+    """Return the reply to what somebody types, or the error's text."""
+    try:
+        return repr(client.execute_command(*shlex.split(line)))
+    except valkey.ResponseError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("name", ["troubleshooting", "observability"])
+def test_what_is_typed_is_understood(name: str, own: valkey.Valkey) -> None:
+    """Each command in a block is answered, each in a sentence at least well-formed."""
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    typed = {line for block in TYPED.findall(text) for line in block.splitlines()}
+    inline = {line for line in INLINE.findall(FENCE.sub("", text)) if not NO_COMMANDS.match(line)}
+    answers = {line: reply_to(own, line) for line in sorted(typed | inline)}
+    assert len(answers) > 5
+    wrong = {
+        line: answer
+        for line, answer in answers.items()
+        if ILL_FORMED.search(answer.partition("\n")[0][:200])
+        or (line.startswith(("INFO ", "CONFIG GET ")) and answer in {"{}", "[]"})
+    }
+    assert wrong == {}
+
+
+def test_a_wrong_command_is_found(own: valkey.Valkey) -> None:
+    """A name that the server does not know, a word too few, a setting that there is not."""
+    for line in (
+        "CONIG GET maxmemory",
+        "MEMORY USAGE",
+        "CONFIG SET max-memory 1gb",
+        "SCAN 0 CONT 5",
+    ):
+        assert ILL_FORMED.search(reply_to(own, line)), line
+    for line in ("INFO comandstats", "CONFIG GET max-memory"):
+        assert reply_to(own, line) in {"{}", "[]"}
 
 
 def test_a_wrong_output_is_found() -> None:

@@ -175,7 +175,6 @@ def test_the_original_error_is_the_cause() -> None:
         ("INCRBY", "TryAgainError", "Multiple keys", True),
         ("INCRBY", "SlotNotCoveredError", "Slot 1", True),
         ("INCRBY", "BusyLoadingError", "loading", True),
-        ("PING", "ConnectionError", "Error 111 connecting to 127.0.0.1:1. Refused.", False),
     ],
 )
 def test_only_a_harmless_command_is_repeated(

@@ -14,7 +14,7 @@ AWAY = (ConnectionError, vr.CircuitOpenError)  # the supplier, and the breaker b
 
 def supplier_away(client: vr.ValkeyClient) -> None:
     """Ask a supplier that fails twice, which a retry bears, and then for good, which it does not."""
-    answers = [ConnectionError(), ConnectionError(), 1999]
+    answers: list[int | ConnectionError] = [ConnectionError(), ConnectionError(), 1999]
     breaker = vr.CircuitBreaker("supplier", min_calls=3, open_for=60)
     breaker.listen(lambda name, state: print(f"the {name}'s breaker is {state}"))
 
@@ -36,6 +36,7 @@ def supplier_away(client: vr.ValkeyClient) -> None:
 def in_time(client: vr.ValkeyClient) -> None:
     """Spend no more than was given: an inner block only takes away."""
     with vr.deadline(0.05), vr.deadline(10):
+        print(f"10 s were asked for, less than one is given: {(vr.remaining() or 0) < 1}", end="; ")
         try:
             while True:
                 client.get(f"{NAMESPACE}:asked")
