@@ -12,7 +12,8 @@ it was told. Python's own errors of these names are others, and valkey.Authentic
 a kind of ConnectionError, is an answer. Any other error is an answer too, or a fault in a program.
 Times are in seconds, also in parts of one, and above 0. The tests move the time, and now and then
 the clock on the wall alone: take it from `time.monotonic()`, wait with `time.sleep()`, each by
-this full name, and start no threads. What tasks 3, 6 and 7 return is used by many threads at once.
+this full name, and start no threads. What other machines read needs another clock, as a monotonic
+one is each machine's own. What tasks 3, 6 and 7 return is used by many threads at once.
 """
 
 import time
@@ -187,7 +188,7 @@ def reserve(client: Valkey, product: str, order: str) -> bool:
 
     The pieces left are the number under `stock:{product}`, the product in braces; it never
     expires, and nobody ever sees it below 0. An order takes one piece, however often it asks
-    within a DAY, and is told True each time; after that no trace of it stays. One that was told
+    within a DAY, and is told True each time; not much later no trace of it stays. One that was told
     False may ask again. If the server cannot be reached, try again after a while as in task 2,
     with ATTEMPTS, BASE and CAP, and then raise the error: False means sold out. Any other error
     is raised at once. Any client may die between two commands, and the server may be one of a

@@ -78,7 +78,8 @@ def fallback(
     old (of the `size` calls used last; the arguments must be hashable); what `loader` returns for
     the same arguments; the `default`. If there is none of these, or the loader raises, that is
     raised. An error is never remembered. Raises InvalidArgumentError if there is nothing to fall
-    back on. A `Cache` needs none of this: it loads, and serves stale values, by itself.
+    back on. A `Cache` loads by itself while its server is away, and serves its own stale values
+    while the source is; it has none of those while its server is away.
     """
     if stale is None and loader is None and default is NOTHING:
         raise InvalidArgumentError("fallback: takes stale=, loader= or default=")

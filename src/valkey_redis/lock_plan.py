@@ -17,7 +17,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from valkey_redis import commands, scripts
 from valkey_redis.commands import Command, Lifetime, milliseconds
-from valkey_redis.errors import InvalidArgumentError, ServerUnavailableError
+from valkey_redis.deadline import shorter
+from valkey_redis.errors import CircuitOpenError, InvalidArgumentError, ServerUnavailableError
 from valkey_redis.keys import LockKeys
 
 R = TypeVar("R")
@@ -79,10 +80,11 @@ class LockPlan:
 
     def acquire(self, patience: float) -> Steps[Grant | None]:
         """Return the grant, or None if there is none after `patience` seconds (0: at once)."""
-        token = secrets.token_hex(8)
-        deadline = time.monotonic() + patience
+        token, was_asked = secrets.token_hex(8), False
+        deadline = time.monotonic() + (shorter(patience) or 0.0)
         try:
             found = yield from self._ask(TAKE, token)
+            was_asked = True
             is_heard = is_open = False
             while not isinstance(found, Grant) and time.monotonic() < deadline:
                 if not is_heard:
@@ -103,8 +105,9 @@ class LockPlan:
                 yield Hush()  # here: what is cancelled in the middle of it gives the lock back
         except GeneratorExit:
             raise
-        except BaseException:
-            yield Undo(self.leave(token, is_for_good=True))
+        except BaseException as error:
+            if was_asked or not isinstance(error, CircuitOpenError):
+                yield Undo(self.leave(token, is_for_good=True))
             raise
         return found if isinstance(found, Grant) else None
 

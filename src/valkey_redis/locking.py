@@ -7,7 +7,13 @@ from typing import Any, TypeVar
 
 from valkey_redis.client import AsyncValkeyClient, ValkeyClient
 from valkey_redis.commands import Command
-from valkey_redis.errors import ServerUnavailableError, ValkeyRedisError
+from valkey_redis.deadline import unbounded
+from valkey_redis.errors import (
+    CircuitOpenError,
+    DeadlineExceededError,
+    ServerUnavailableError,
+    ValkeyRedisError,
+)
 from valkey_redis.lock_plan import Listen, Send, Steps, Undo, Wait
 from valkey_redis.pubsub import AsyncPubSub, Message, PubSub
 
@@ -30,7 +36,7 @@ class Threads:
                 result: Any = None
                 try:
                     if isinstance(step, Send):
-                        result = self.send(step.command)
+                        result = self.ask(step.command)
                     elif isinstance(step, Listen):
                         messages = self._listen(step, messages)
                     elif isinstance(step, Wait):
@@ -59,22 +65,42 @@ class Threads:
         if messages is not None:
             messages.close()
 
+    def ask(self, command: Command[R]) -> tuple[R, bool]:
+        """Send a command that may wait for better days; return its answer, and whether sent again.
+
+        Raises CircuitOpenError only if nothing was sent.
+        """
+        try:
+            return self.client.attempt([command])[0], False
+        except (CircuitOpenError, DeadlineExceededError):
+            raise
+        except ServerUnavailableError as error:
+            try:
+                return self.client.send(command), True
+            except CircuitOpenError:
+                raise error from None
+
     def send(self, command: Command[R]) -> tuple[R, bool]:
-        """Send the command, as often as the settings say; return its answer, and whether again."""
+        """Send a command that must be told, as often as the settings say, whatever has happened.
+
+        Return its answer, and whether it was sent again.
+        """
         try:
             return self.once(command), False
         except ServerUnavailableError:
-            return self.client.send(command, guarded=False), True
+            with unbounded():
+                return self.client.send(command, guarded=False), True
 
     def once(self, command: Command[R]) -> R:
-        """Send the command once."""
-        answer: R = self.client.attempt([command], guarded=False)[0]
+        """Send a command that must be told, once."""
+        with unbounded():  # a lock that is kept for want of time keeps others waiting
+            answer: R = self.client.attempt([command], guarded=False)[0]
         return answer
 
     def undo(self, command: Command[Any]) -> None:
         """Send the command once; a failure is nobody's, as the lease ends by itself."""
         with suppress(ValkeyRedisError):
-            self.client.attempt([command], guarded=False)
+            self.once(command)
 
 
 class Tasks:
@@ -93,7 +119,7 @@ class Tasks:
                 result: Any = None
                 try:
                     if isinstance(step, Send):
-                        result = await self.send(step.command)
+                        result = await self.ask(step.command)
                     elif isinstance(step, Listen):
                         messages = await self._listen(step, messages)
                     elif isinstance(step, Wait):
@@ -123,16 +149,36 @@ class Tasks:
         if messages is not None:
             await messages.close()
 
+    async def ask(self, command: Command[R]) -> tuple[R, bool]:
+        """Send a command that may wait for better days; return its answer, and whether sent again.
+
+        Raises CircuitOpenError only if nothing was sent.
+        """
+        try:
+            return (await self.client.attempt([command]))[0], False
+        except (CircuitOpenError, DeadlineExceededError):
+            raise
+        except ServerUnavailableError as error:
+            try:
+                return await self.client.send(command), True
+            except CircuitOpenError:
+                raise error from None
+
     async def send(self, command: Command[R]) -> tuple[R, bool]:
-        """Send the command, as often as the settings say; return its answer, and whether again."""
+        """Send a command that must be told, as often as the settings say, whatever has happened.
+
+        Return its answer, and whether it was sent again.
+        """
         try:
             return await self.once(command), False
         except ServerUnavailableError:
-            return await self.client.send(command, guarded=False), True
+            with unbounded():
+                return await self.client.send(command, guarded=False), True
 
     async def once(self, command: Command[R]) -> R:
-        """Send the command once."""
-        answer: R = (await self.client.attempt([command], guarded=False))[0]
+        """Send a command that must be told, once."""
+        with unbounded():  # a lock that is kept for want of time keeps others waiting
+            answer: R = (await self.client.attempt([command], guarded=False))[0]
         return answer
 
     async def undo(self, command: Command[Any]) -> None:
@@ -147,7 +193,7 @@ class Tasks:
 
     async def _undo(self, command: Command[Any]) -> None:
         with suppress(ValkeyRedisError):
-            await self.client.attempt([command], guarded=False)
+            await self.once(command)
 
 
 def value_of(message: Message | None) -> Any:

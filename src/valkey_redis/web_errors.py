@@ -178,7 +178,7 @@ class handle_valkey_exceptions:  # noqa: N801 - it is used as a function: a deco
 
 
 def add_exception_handlers(app: FastAPI, *, logger: logging.Logger | None = None) -> None:
-    """Answer every error of this package, every HTTPException and every invalid request as a problem.
+    """Answer every error as a problem: this package's, any HTTPException, invalid requests, bugs.
 
     FastAPI's own answer to an invalid request quotes what was sent, passwords too; this one says
     only where it is wrong, and why.
@@ -205,6 +205,10 @@ def add_exception_handlers(app: FastAPI, *, logger: logging.Logger | None = None
         ]
         return Problem(422, "The request is not valid.", more={"errors": found}).response()
 
+    async def on_bug(_: Request, __: Exception) -> Response:
+        return Problem(500, "The service failed.").response()  # the server logs it, and how it came
+
+    app.add_exception_handler(Exception, on_bug)
     app.add_exception_handler(ValkeyRedisError, on_ours)
     app.add_exception_handler(AnyHTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)

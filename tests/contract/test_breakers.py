@@ -1,6 +1,7 @@
 """The breakers of a client: an outage costs one timeout, for all that uses it, and ends by itself."""
 
 import asyncio
+import inspect
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -197,9 +198,15 @@ async def test_a_wrong_password_is_the_reason(kind: Kind, own: EmbeddedServer) -
             assert await client.get("k") is None
 
 
+async def _acquire(client: Any) -> None:
+    made = face(client).lock("other", timeout=60).acquire()
+    if inspect.isawaitable(made):
+        await made
+
+
 @every_kind
-async def test_locks_ask_all_the_same(kind: Kind, own: EmbeddedServer) -> None:
-    """A lock that is not released would keep others waiting: it is, also while the breaker is open."""
+async def test_a_lock_is_given_back_all_the_same(kind: Kind, own: EmbeddedServer) -> None:
+    """While the breaker is open nobody acquires one, and nothing is sent for it; but it is released."""
     client, _ = observed(kind, own.url)
     async with client:
         made = face(client).lock("l", timeout=60)
@@ -209,6 +216,10 @@ async def test_locks_ask_all_the_same(kind: Kind, own: EmbeddedServer) -> None:
         own.pause()
         with pytest.raises(ServerTimeoutError):
             await client.get("k")
+        recorder = record(client)
+        with pytest.raises(CircuitOpenError):
+            await _acquire(client)
+        assert verbs(recorder) == []
         own.resume()
         assert not face(client).breakers.are_closed
         released = made.release()

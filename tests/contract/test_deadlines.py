@@ -1,11 +1,13 @@
 """No command outlasts its caller's deadline, and none is answered with another's reply."""
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import valkey
 from tests.support.backends import Kind, every_kind
 from tests.support.cachefaces import cache_of
 from tests.support.faces import AwaitableClient
@@ -23,6 +25,7 @@ from valkey_redis import (
 )
 from valkey_redis.embedded import EmbeddedServer
 from valkey_redis.embedded_cluster import EmbeddedCluster
+from valkey_redis.keys import LockKeys
 
 # Far beyond the deadlines: were they not kept, the tests would not end in time.
 SLOW = {"timeout": 60, "connect_timeout": 60, "retry_attempts": 3, "health_check_interval": 0}
@@ -194,3 +197,29 @@ def test_a_refresh_in_the_background_has_no_deadline(server: EmbeddedServer) -> 
         assert left[1] is None
         cache.close()
         cache.flush_namespace()
+
+
+# Locks ---------------------------------------------------------------------------------------
+
+
+async def _called(made: Any) -> Any:
+    return await made if inspect.isawaitable(made) else made
+
+
+@every_kind
+async def test_who_waits_for_a_lock_waits_no_longer(kind: Kind, server: EmbeddedServer) -> None:
+    """And leaves the queue behind; the owner gives it back even when its time is over."""
+    async with kind.client(server.url, **SLOW) as client, kind.client(server.url) as other:
+        name = f"deadline:{kind}"
+        with deadline(MOMENT):
+            held = face(other).lock(name, timeout=60)
+            await _called(held.acquire())
+            with pytest.raises(DeadlineExceededError):
+                await _called(face(client).lock(name, timeout=60).acquire())
+            with valkey.Valkey(port=server.port) as node:
+                assert node.exists(LockKeys("app", name).queue) == 0
+            assert remaining() == 0.0
+            await _called(held.release())
+        third = face(client).lock(name, timeout=60, blocking=False)
+        await _called(third.acquire())
+        await _called(third.release())

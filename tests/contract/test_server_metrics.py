@@ -12,7 +12,7 @@ import fakeredis
 import pytest
 import valkey
 from prometheus_client import CollectorRegistry
-from tests.support.backends import DRIVERS, Kind, every_kind
+from tests.support.backends import DRIVERS, KINDS, Kind, every_kind
 from tests.support.faces import AwaitableClient
 from tests.support.observing import samples
 from tests.support.waiting import until
@@ -83,8 +83,9 @@ def test_a_limit_and_evictions_are_shown(own: EmbeddedServer) -> None:
         assert found["valkey_shard_evicted_keys_total", f"shard={own.url}"] == evicted > 0
 
 
-@every_kind
-@pytest.mark.parametrize("how", ["kill", "pause"])
+@pytest.mark.parametrize(
+    ("kind", "how"), [*((kind, "pause") for kind in KINDS), (KINDS[0], "kill")], ids=str
+)
 async def test_a_scrape_does_not_hang_with_the_server(
     own: EmbeddedServer, kind: Kind, how: str
 ) -> None:

@@ -14,6 +14,7 @@ import valkey
 from tests.support.inspecting import (
     THRESHOLD,
     Line,
+    begin_anew,
     between,
     monitors,
     moved_time,
@@ -29,33 +30,38 @@ from workshop.lab import Lab
 
 BOUNDS = (0.001, 0.01, 0.1, 1.0, math.inf)
 SECRET = "s3cret"
-PATIENCE = 0.5  # seconds for a command that never comes
+PATIENCE = 0.25  # seconds for a command that never comes
+MOST_SEEN = 200  # commands that somebody watches whose work has long ended
+FULL_LOG = 128  # entries: then the oldest goes for each new one
 LOOP = "for _ = 1, {} do end"
 
 
 @pytest.fixture(scope="session")
 def own() -> Iterator[Callable[[int], Lab]]:
-    """Make labs of real servers, by their number."""
-    with own_servers() as make:
-        yield make
+    """Return labs of real servers, by their number."""
+    with own_servers() as lab:
+        yield lab
 
 
 @pytest.fixture
-def once(own: Callable[[int], Lab]) -> Iterator[Lab]:
+def once(own: Callable[[int], Lab]) -> Lab:
     """Return a real server, empty, unlimited, its counters at 0."""
     lab = own(0)
     set_back(lab.server)
-    yield lab
-    lab.server.replicaof("NO", "ONE")  # to be emptied
-    lab.close()
+    return begin_anew(lab)
+
+
+@pytest.fixture(scope="session")
+def fakeredis(labs: Callable[[str], Lab]) -> Lab:
+    """Return fakeredis, made once."""
+    return labs("fakeredis")
 
 
 @pytest.fixture
-def fake(labs: Callable[[str], Lab]) -> Iterator[Lab]:
-    """Return fakeredis, for what is alike on each server."""
-    lab = labs("fakeredis")
-    yield lab
-    lab.close()
+def fake(fakeredis: Lab) -> Lab:
+    """Return fakeredis, empty, for what is alike on each server."""
+    fakeredis.server.flushdb()
+    return begin_anew(fakeredis)
 
 
 def is_raised(error: type[Exception], call: Callable[[], Any]) -> bool:
@@ -89,8 +95,11 @@ def require_ratio(
         got = exercise.hit_ratio(before, after)
     except ZeroDivisionError:
         got = "ZeroDivisionError"
-    said = f"{got:.3g}" if isinstance(got, float) else got
-    assert got == want, f"{what}: expected {want}, got {said}"
+    said = f"{got:.4g}" if isinstance(got, float) else got
+    is_right = got is None if want is None else isinstance(got, float | int)
+    if is_right and want is not None:
+        is_right = abs(got - want) < 1e-9
+    assert is_right, f"{what}: expected {'None' if want is None else f'{want:.4g}'}, got {said}"
 
 
 def reads(hits: int, misses: int) -> str:
@@ -112,6 +121,9 @@ def test_task1_counts_what_was_between(exercise: Exercise, once: Lab) -> None:
     require_ratio(exercise, second, third, 1.0, what)
     what = "the first sample; 1 hit and 3 misses; 2 hits; the third sample"
     require_ratio(exercise, first, third, 0.5, what)
+    read(once, 2, 1)
+    what = "the third sample, 2 hits and 1 miss, the fourth"
+    require_ratio(exercise, third, exercise.sample(once.client), 2 / 3, what)
 
 
 def test_task1_only_misses(exercise: Exercise, once: Lab) -> None:
@@ -146,7 +158,6 @@ def test_task1_a_server_that_was_started_again(
         read(again, hits, misses)
         what = f"{reads(*earlier)}, a sample, a new start of the server, {reads(hits, misses)}, a sample"
         require_ratio(exercise, before, exercise.sample(again.client), 0.25, what)
-    again.close()
 
 
 def test_task1_counters_that_were_reset(exercise: Exercise, once: Lab) -> None:
@@ -271,6 +282,16 @@ def test_task2_errors_are_no_misses(calls: Calls) -> None:
     )
 
 
+def test_task2_whatever_is_the_error(exercise: Exercise, fake: Lab) -> None:
+    """Not only the driver's errors are errors."""
+    metrics: dict[Any, float] = {}
+    get = exercise.measured(lambda _client, key: {}[key], CACHE, metrics)
+    passes = is_raised(KeyError, lambda: get(fake.client, "ada"))
+    assert passes, "get raises KeyError; measured, it does not come out"
+    got = metrics.get(("errors", CACHE, "KeyError"), 0)
+    assert got == 1, f"get raises KeyError, which the driver does not: counted were {got:g}"
+
+
 def test_task2_a_histogram(calls: Calls) -> None:
     """Each call is in every bucket whose bound it did not exceed."""
     for seconds in (0.0005, 0.0004, 0.005, 0.05, 0.5, 5.0):
@@ -340,7 +361,7 @@ def test_task2_each_cache_for_itself(exercise: Exercise, fake: Lab) -> None:
     metrics: dict[Any, float] = {("hits", "users"): 7, ("hits", "news"): 1}
     for cache in ("users", "news"):
         exercise.measured(lambda _client, _key: "x", cache, metrics)(fake.client, "k")
-    got = metrics[("hits", "users")], metrics[("hits", "news")]
+    got = metrics.get(("hits", "users"), 0), metrics.get(("hits", "news"), 0)
     assert got == (8, 2), (
         f"users had 7 hits and news 1; each has one more: expected 8 and 2, got {got[0]:g} and {got[1]:g}"
     )
@@ -353,7 +374,8 @@ def counted(**calls: Sequence[float]) -> dict[Any, float]:
     """Return the metrics of caches with calls of so many seconds."""
     metrics: dict[Any, float] = {}
     for cache, durations in calls.items():
-        metrics[("hits", cache)] = len(durations)
+        metrics[("hits", cache)] = len(durations) - 1
+        metrics[("errors", cache, "TimeoutError")] = 1
         metrics[("seconds", cache)] = sum(durations)
         for bound in BOUNDS:
             if number := sum(seconds <= bound for seconds in durations):
@@ -367,7 +389,7 @@ def require_quantile(
     """Fail unless that is the quantile."""
     try:
         got = exercise.quantile(metrics, caches, part)
-    except (ZeroDivisionError, KeyError, StopIteration, IndexError) as error:
+    except (ZeroDivisionError, LookupError, StopIteration, ValueError) as error:
         got = type(error).__name__
     assert got == want, (
         f"{what}; a part of {part:g}: expected {want}, got {got if isinstance(got, str) else repr(got)}"
@@ -378,7 +400,7 @@ def test_task3_the_first_bound_that_is_enough(exercise: Exercise) -> None:
     """The first bucket that holds so many of the calls is the answer."""
     metrics = counted(users=[0.0005] * 5 + [0.05] * 4 + [0.5])
     what = "5 calls of 0.5 ms, 4 of 50 ms and one of 500 ms"
-    for part, want in ((0.1, 0.001), (0.5, 0.001), (0.51, 0.1), (0.9, 0.1), (0.99, 1.0), (1, 1.0)):
+    for part, want in ((1, 1.0), (0.1, 0.001), (0.5, 0.001), (0.51, 0.1), (0.9, 0.1), (0.99, 1.0)):
         require_quantile(exercise, metrics, ["users"], part, want=want, what=what)
 
 
@@ -507,11 +529,20 @@ def test_task4_only_what_is_slow(exercise: Exercise, once: Lab) -> None:
 def test_task4_only_what_ran_meanwhile(exercise: Exercise, once: Lab) -> None:
     """What the log held before is no part of it, and stays there."""
     set_threshold(once.server, 0)
+    pipe = once.server.pipeline(transaction=False)
+    for _ in range(FULL_LOG):
+        pipe.ping()
+    pipe.execute()
     once.server.execute_command("EVAL_RO", LOOP.format(400_000), 0)
     set_threshold(once.server, THRESHOLD)
     got = exercise.slowest(once.client, lambda: busy(once.server), at_least=0, most=3)
-    names = [name for name, _ in got]
-    assert "EVAL_RO" not in names, "EVAL_RO ran before `work`, and is returned: it was in the log"
+    names = [name for name, _ in commands(got)]
+    assert not {"EVAL_RO", "PING"} & set(names), (
+        "EVAL_RO ran before `work`, and what did is returned: it was in the log"
+    )
+    assert len(names) == 3, (
+        f"the log was full when `work` began, and it ran 25 commands; 3 wanted: got {len(names)}"
+    )
     there = [name for name, _ in logged(once.server, -1)]
     assert "EVAL_RO" in there, (
         "the log held an EVAL_RO of before; now it does not. Others need it: each entry has an id"
@@ -553,17 +584,19 @@ def fill(server: Any) -> list[str]:
     pipe.mset(dict.fromkeys(CROWD, "x"))
     pipe.hset("profiles", mapping={f"field{number:04}": "x" * 100 for number in range(1000)})
     pipe.rpush("queue", *["y" * 25_000] * 3)
-    pipe.set("page", "z" * 50_000)
+    pipe.xadd("events", {"text": "z" * 62_000})
+    pipe.set("page", "z" * 45_000)
     pipe.zadd("board", {f"player{number:03}": number for number in range(300)})
     pipe.set("text", "z" * 5_000)
     pipe.sadd("tags", *range(200))
     pipe.execute()
-    return ["profiles", "queue", "page", "board"]
+    return ["profiles", "queue", "events", "page"]
 
 
 def told(names: Sequence[Any]) -> str:
     """Return the names; which of the crowd are among them is chance."""
-    return "others" if set(names) & set(CROWD) else ", ".join(map(str, names)) or "none"
+    by_chance = set(names) & set(CROWD) or len(names) < 3
+    return "others" if by_chance else ", ".join(map(str, names))
 
 
 def require_light(lab: Lab, keys: int, call: Callable[[], Any]) -> Any:
@@ -575,7 +608,8 @@ def require_light(lab: Lab, keys: int, call: Callable[[], Any]) -> Any:
     over = lab.commands_over_all_keys()
     assert not over, f"{over[0]} looks at every key at once, and nobody else is served meanwhile"
     assert trips <= keys // 6, f"{keys} keys, and more than {keys // 6} round trips: one for each"
-    size = sum(len(str(entry.reply)) for entry in lab.recorder.sent)
+    replies = [entry.reply for entry in lab.recorder.sent]
+    size = sum(len(str(reply)) for reply in replies if not isinstance(reply, Exception))
     assert size < 25_000, (
         f"{keys} keys, and the server sent more than 25,000 characters: their values"
     )
@@ -620,8 +654,8 @@ def test_task5_by_their_bytes(exercise: Exercise, once: Lab) -> None:
     got = require_light(once, MANY, lambda: exercise.big_keys(once.client, 4))
     names = [key for key, _ in got]
     assert names == biggest, (
-        "a hash of 1,000 fields of 100 bytes, a list of 3 x 25,000 bytes, a text of 50,000, a "
-        f"sorted set of 300, a set of 200, a text of 5,000: expected {', '.join(biggest)}; got "
+        "a hash of 1,000 fields of 100 bytes, a list of 3 x 25,000 bytes, a stream with "
+        f"one entry of 62,000, texts of 45,000 and 5,000, small sets: expected {', '.join(biggest)}; got "
         f"{told(names)}"
     )
     for key, size in got:
@@ -632,9 +666,13 @@ def test_task5_by_their_bytes(exercise: Exercise, once: Lab) -> None:
 def test_task5_all_are_looked_at(exercise: Exercise, once: Lab) -> None:
     """No key is left out."""
     biggest = fill(once.server)
+    once.forget()
     names = {key for key, _ in exercise.big_keys(once.client, 2 * MANY)}
     what = "all texts and nothing else" if names >= set(CROWD) else "only a part of them"
-    assert names >= {*biggest, *CROWD}, f"all keys of the server are asked for: got {what}"
+    scans = sum(entry.words[0].upper() == "SCAN" for entry in once.recorder.sent)
+    assert names >= {*biggest, *CROWD}, (
+        f"all keys of the server are asked for: got {what}, by {'one' if scans == 1 else 'more than one'} SCAN"
+    )
 
 
 def test_task5_as_many_as_asked(exercise: Exercise, once: Lab) -> None:
@@ -659,7 +697,7 @@ def test_task5_keys_come_and_go(exercise: Exercise, once: Lab) -> None:
     biggest = fill(once.server)
     names = require_none_missed(once, lambda: exercise.big_keys(once.client, 3), "queue")
     assert names == [key for key in biggest if once.server.exists(key)][:3], (
-        "queue is gone meanwhile, and SCAN gives the others twice: expected profiles, page, board; "
+        "queue is gone meanwhile, and SCAN gives the others twice: expected profiles, events, page; "
         f"got {told(names)}"
     )
 
@@ -727,6 +765,10 @@ def test_task6_keys_come_and_go(exercise: Exercise, once: Lab) -> None:
 # Task 7 ----------------------------------------------------------------------------------
 
 
+class StillWatchingError(Exception):
+    """Work has long ended, and its commands are still watched."""
+
+
 def watch(exercise: Exercise, lab: Lab, work: Callable[[], Any], most: int) -> Any:
     """Return what watch_reads says; fail if it waits for a command that never comes."""
     lab.client.connection_pool.connection_kwargs["socket_timeout"] = PATIENCE
@@ -735,6 +777,10 @@ def watch(exercise: Exercise, lab: Lab, work: Callable[[], Any], most: int) -> A
     except valkey.TimeoutError:
         raise AssertionError(
             "`work` has ended, and it still waits for commands: nobody need send any more"
+        ) from None
+    except StillWatchingError:
+        raise AssertionError(
+            "`work` has ended, others go on to send, and it still watches them"
         ) from None
 
 
@@ -746,6 +792,7 @@ def test_task7_counts_the_reads_of_all(exercise: Exercise, once: Lab) -> None:
         once.server.get("early")
 
     def work() -> None:
+        once.server.ping()
         for client, key in ((once.server, "ada"), (once.client, "ada"), (once.server, "eve")):
             client.get(key)
         once.server.execute_command("get", "ada")
@@ -757,7 +804,7 @@ def test_task7_counts_the_reads_of_all(exercise: Exercise, once: Lab) -> None:
 
     got = watch(exercise, once, work, 2)
     assert got == [("ada", 3), ("bob", 2)], (
-        "during `work`, by two clients: 3 GETs of ada (one written get), 1 of eve, HGET and "
+        "during `work`, by two clients: PING, 3 GETs of ada (one written get), 1 of eve, HGET and "
         "HGETALL of bob; 6 SETs and TTLs of cy; before, 9 GETs of early. The two read most: "
         f"expected ada 3 and bob 2, got {', '.join(f'{key} {n}' for key, n in got) or 'none'}"
     )
@@ -767,6 +814,25 @@ def test_task7_nothing_is_read(exercise: Exercise, once: Lab) -> None:
     """Where nothing is sent there is nothing to wait for."""
     got = watch(exercise, once, lambda: None, 3)
     assert got == [], f"`work` sends nothing: expected [], got {got!r}"
+
+
+def test_task7_others_go_on(exercise: Exercise, once: Lab) -> None:
+    """It comes to an end also on a server that is never quiet."""
+    plain = once.client.connection_pool.connection_class
+    seen = 0
+
+    def others(self: Any, *args: Any, **options: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        if seen == MOST_SEEN:
+            raise StillWatchingError
+        once.server.get("noise")
+        return plain.read_response(self, *args, **options)
+
+    kind = type("Busy", (plain,), {"read_response": others})
+    once.client.connection_pool.connection_class = kind
+    got = watch(exercise, once, lambda: once.server.get("ada"), 3)
+    assert ("ada", 1) in got, f"`work` sends one GET of ada, others read noise: got {got!r}"
 
 
 def test_task7_the_monitor_is_off_again(exercise: Exercise, once: Lab) -> None:
@@ -931,6 +997,21 @@ def test_task9_a_span_for_a_block(exercise: Exercise) -> None:
     assert got == (None, None), f"no error and no parent: expected None twice, got {got}"
 
 
+def test_task9_begins_with_its_block(exercise: Exercise) -> None:
+    """A span begins when its block does, and not when it is made."""
+    spans = Spans()
+    with moved_time() as clock:
+        later = exercise.span("later", spans.append)
+        clock.advance(5)
+        with exercise.span("page", spans.append), later:
+            clock.advance(0.25)
+    took = spans.named("later").seconds
+    assert abs(took - 0.25) < 1e-6, (
+        f"a span is made, and 5 s later its block begins and lasts 0.25 s: its span says {took:.2f}"
+    )
+    spans.require_parent("later", "page", "made outside, its block begins in page")
+
+
 def test_task9_no_clock_that_may_be_set(exercise: Exercise) -> None:
     """A clock that is set while a block lasts does not matter."""
     spans = Spans()
@@ -1070,10 +1151,15 @@ def test_task10_each_command_is_a_span(exercise: Exercise, fake: Lab) -> None:
     with exercise.span("page", spans.append):
         got = fake.client.get("user:7")
     fake.client.execute_command("hset", "h", "f", "v")
+    fake.server.zadd("board", {"ada": 7})
+    board = fake.client.zrange("board", 0, -1, withscores=True)
     names = [one.name for one in spans]
     assert got == SECRET, f"traced, get gave {got!r} instead of what is stored"
-    assert sorted(names) == ["GET", "HSET", "SET", "page"], (
-        "SET; in a span `page` GET; then hset: expected spans SET, GET, page, HSET; exported were "
+    assert board == [("ada", 7.0)], (
+        f"traced, zrange(..., withscores=True) gave {board!r} instead of [('ada', 7.0)]"
+    )
+    assert sorted(names) == ["GET", "HSET", "SET", "ZRANGE", "page"], (
+        "SET; in a span `page` GET; then hset, ZRANGE: expected spans of these names; exported were "
         f"{', '.join(map(str, names)) or 'none'}"
     )
     spans.require_parent("GET", "page", "GET is sent in page")

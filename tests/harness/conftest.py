@@ -21,7 +21,7 @@ COPIED = (
     "requirements.lock",
     "Makefile",
 )
-LEFT_OUT = ("contract", "unit", "harness", "notebooks", "examples", "data")  # of the tests
+LEFT_OUT = ("contract", "unit", "harness", "notebooks", "examples", "web", "data")  # of the tests
 Done = subprocess.CompletedProcess[str]
 
 

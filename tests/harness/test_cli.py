@@ -8,9 +8,9 @@ import pytest
 
 from valkey_redis import ValkeyClient
 from valkey_redis.embedded import EmbeddedServer, free_port
-from workshop import infra
+from workshop import cli, infra
 from workshop.grader import grade
-from workshop.manifest import exercises
+from workshop.manifest import ROOT, exercises
 from workshop.report import report
 
 MISTAKES = Path("tests/exercises/mistakes/exercise_1")
@@ -50,12 +50,36 @@ def test_the_solution_passes(copy: Path, workshop: Workshop) -> None:
     assert "7 of 7 tasks done" in done.stdout
 
 
-def test_a_race_is_replayed(copy: Path, workshop: Workshop) -> None:
+def written_as(name: str) -> str:
+    """Return the code of a known mistake of exercise 1."""
+    return (ROOT / MISTAKES / f"{name}.py").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return what the learner is told of each of some files; all are graded in one process."""
+    codes = {
+        "race": written_as("get_then_set"),
+        "known": written_as("incr_then_expire").replace("visits:", "my-own-prefix/"),
+        # Two mistakes at once.
+        "unknown": "def count_visit(client, page, seconds):\n    return client.incrby(page, 2)\n",
+        "printing": "def get_page(client, board, page, size):\n    print('here', page)\n    return []\n",
+    }
+    folder, entry = tmp_path_factory.mktemp("told"), exercises()[1]
+    files = [folder / f"{name}.py" for name in codes]
+    for file in files:
+        file.write_text(codes[file.stem], encoding="utf-8")
+    results = grade(entry, entry.solution, backend="valkey", mistakes=files)
+    return {
+        name: "\n".join(report(entry, [result for result in results if result.mistake == name]))
+        for name in codes
+    }
+
+
+def test_a_race_is_replayed(told: dict[str, str]) -> None:
     """A lost update is shown as the commands that the server saw, in order, by client."""
-    learner_writes(copy, (copy / MISTAKES / "get_then_set.py").read_text())
-    done = workshop("exercise", "1")
-    assert_readable(done.stdout)
-    table = done.stdout.partition("What the server saw")[2].splitlines()[1:6]
+    assert_readable(told["race"])
+    table = told["race"].partition("What the server saw")[2].splitlines()[1:6]
     assert table[0].split() == ["client", "A", "client", "B"]
     middle = table[0].index("client B")
     assert [(row[:4].strip(), row[6:].split()[0], row[6:8] == "  ") for row in table[1:]] == [
@@ -68,24 +92,24 @@ def test_a_race_is_replayed(copy: Path, workshop: Workshop) -> None:
     assert table[4].endswith("<-- here")
 
 
-def test_a_known_mistake_is_named(copy: Path, workshop: Workshop) -> None:
+def test_a_known_mistake_is_named(told: dict[str, str]) -> None:
     """Code that behaves like a known mistake is told so, with the page; other key names do not matter."""
-    code = (copy / MISTAKES / "incr_then_expire.py").read_text()
-    learner_writes(copy, "\n\n" + code.replace("visits:", "my-own-prefix/"))
-    done = workshop("exercise", "1")
-    assert_readable(done.stdout)
-    said = " ".join(done.stdout.split())
+    assert_readable(told["known"])
+    said = " ".join(told["known"].split())
     assert 'This behaves like "incr then expire": INCR and EXPIRE are two steps' in said
     assert "docs/1_basic_operations.md#incr_then_expire" in said
 
 
-def test_an_unknown_mistake_gets_no_name(copy: Path, workshop: Workshop) -> None:
+def test_an_unknown_mistake_gets_no_name(told: dict[str, str]) -> None:
     """Two mistakes at once, or a new one: no name rather than a wrong one."""
-    code = "def count_visit(client, page, seconds):\n    return client.incrby(page, 2)\n"
-    learner_writes(copy, f"\n\n{code}")
-    done = workshop("exercise", "1")
-    assert "Task 4 is not done yet" in done.stdout
-    assert "This behaves like" not in done.stdout
+    assert "Task 4 is not done yet" in told["unknown"]
+    assert "This behaves like" not in told["unknown"]
+
+
+def test_what_the_code_printed_is_shown_beside_its_failure(told: dict[str, str]) -> None:
+    """A learner who debugs by printing sees the last lines."""
+    assert_readable(told["printing"])
+    assert "Your code printed:\n  here 2\n  here 3\n  here 4\n" in told["printing"]
 
 
 BROKEN = {
@@ -137,15 +161,6 @@ def test_an_endless_loop_is_found_where_it_is(copy: Path, workshop: Workshop) ->
     assert "Task 4 is not done yet" in said
     assert "in `count_visit` it was still running after 8 s: a loop without an end?" in said
     assert "Where exercises/exercise_1.py, line" in said
-
-
-def test_what_the_code_printed_is_shown_beside_its_failure(copy: Path, workshop: Workshop) -> None:
-    """A learner who debugs by printing sees the last lines."""
-    code = "def get_page(client, board, page, size):\n    print('here', page)\n    return []\n"
-    learner_writes(copy, f"\n\n{code}")
-    done = workshop("exercise", "1")
-    assert_readable(done.stdout)
-    assert "Your code printed:\n  here 2\n  here 3\n  here 4\n" in done.stdout
 
 
 def test_a_flood_of_output_is_not_shown(copy: Path, workshop: Workshop) -> None:
@@ -208,15 +223,16 @@ def test_progress_is_derived_from_the_files(copy: Path, workshop: Workshop) -> N
     assert "All done." in done
 
 
-@pytest.mark.parametrize("verb", ["exercise", "hint", "solution", "example"])
-def test_an_unknown_number_is_one_clear_line(workshop: Workshop, verb: str) -> None:
+def test_an_unknown_number_is_one_clear_line(workshop: Workshop) -> None:
     """The line names what there is."""
-    done = workshop(verb, "77")
-    assert done.returncode == 1
-    assert done.stderr.startswith(
-        f"there is no {'example' if verb == 'example' else 'exercise'} 77;"
-    )
-    assert done.stderr.count("\n") == 1
+    done = workshop("hint", "77")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"there is no exercise 77; there are {', '.join(map(str, exercises()))}\n"
+    for verb in (cli.exercise, cli.solution, cli.reset):
+        with pytest.raises(SystemExit, match=r"^there is no exercise 77; there are 0, 1, "):
+            verb(77)
+    with pytest.raises(SystemExit, match=r"^there is no example 77; there are 1, 2, "):
+        cli.example(77)
 
 
 def test_an_own_server_is_used_if_its_database_is_empty(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 import time_machine
@@ -20,7 +20,9 @@ from workshop.clock import START, Clock, virtual_time
 from workshop.recorder import Sent, parse_commands
 
 TIMEOUT = 1.0  # seconds until a client of `Failing` gives up
-PATIENCE = 1.0  # real seconds until a thread is taken to wait for another one
+# Real seconds until a thread is taken to wait for another one, or to be unknown. Where locks are
+# watched nobody waits for so long.
+PATIENCE, CHANCE = 5.0, 0.5
 REFUSED, SILENT, LOST, FULL, WELL = "refused", "silent", "lost", "full", ""
 HARMLESS = READ_ONLY | {"MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH"}
 
@@ -146,11 +148,11 @@ class Network:
         SENDALL(sock, data)
         here = self._accepted.get(sock.getsockname()[1])
         for words, _ in parse_commands(bytes(data)) if here else ():
-            is_handshake = words[0].upper() in {"CLIENT", "HELLO", "SELECT"}
+            is_handshake = words[0].upper() in {"CLIENT", "HELLO", "SELECT", "PING"}
             if not is_handshake:
                 self.commands.append(words[0].upper())
             if self.handshakes if is_handshake else self.answers:
-                SENDALL(here, TEXT if words[0].upper() == "GET" else b"+OK\r\n")
+                SENDALL(here, ANSWERS.get(words[0].upper(), b"+OK\r\n"))
 
     def read(self, plain: Callable[..., Any], sock: socket.socket, *args: Any) -> Any:
         """Read what is there, or wait for it."""
@@ -175,7 +177,7 @@ class Network:
         raise TimeoutError("timed out")
 
 
-TEXT = b"$3\r\n\xc3\xa9s\r\n"  # "és"
+ANSWERS = {"GET": b"$3\r\n\xc3\xa9s\r\n", "PING": b"+PONG\r\n"}  # "és"
 CONNECT, SENDALL = socket.socket.connect, socket.socket.sendall
 READS = {name: getattr(socket.socket, name) for name in ("recv", "recv_into")}
 
@@ -244,9 +246,14 @@ def hands() -> Iterator[Hands]:
 def beside(action: Callable[[], Any]) -> Any:
     """Return what another thread's call makes, while the caller is in the middle of its own."""
     done: list[Any] = []
-    thread = threading.Thread(target=lambda: done.append(action()), daemon=True)
-    thread.start()
-    thread.join(PATIENCE)
+    with WatchedLock.told() as moved:
+
+        def act() -> None:
+            done.append(action())
+            moved.set()
+
+        threading.Thread(target=act, daemon=True).start()
+        moved.wait(PATIENCE)
     return done[0] if done else WAITS
 
 
@@ -259,7 +266,7 @@ WAITS = "waits for the other call to end"
 class WatchedLock:
     """A lock that tells when somebody has to wait for it."""
 
-    moved = threading.Event()
+    _events: ClassVar[set[threading.Event]] = set()
     _make = staticmethod(threading.Lock)
 
     def __init__(self) -> None:
@@ -269,12 +276,24 @@ class WatchedLock:
         """Take the lock."""
         if self._lock.acquire(False):
             return True
-        WatchedLock.moved.set()
+        for moved in tuple(self._events):
+            moved.set()
         return blocking and self._lock.acquire(blocking, timeout)
 
     def release(self) -> None:
         """Free the lock."""
         self._lock.release()
+
+    @classmethod
+    @contextmanager
+    def told(cls) -> Iterator[threading.Event]:
+        """Yield what is set when somebody waits for any of these locks."""
+        moved = threading.Event()
+        cls._events.add(moved)
+        try:
+            yield moved
+        finally:
+            cls._events.discard(moved)
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -310,17 +329,18 @@ class Collision:
         self, files: set[str], enter: Callable[[str, Callable[[], str]], Any], line: int
     ) -> None:
         self.entered: list[str] = []
-        self.is_stuck = False  # one waits for the end of the other
+        self.is_clear = True  # else it took too long to know what became of one of them
         self._files, self._enter, self._line = files, enter, line
         self._a_is_known, self._b_is_known = threading.Event(), threading.Event()
-        WatchedLock.moved.clear()
         self._other = threading.Thread(target=self._run_b, daemon=True)
         first = threading.Thread(target=self._run_a, daemon=True)
-        first.start()
-        first.join(3 * PATIENCE)
-        self.has_met = self._other.ident is not None  # else there are fewer lines
-        if self.has_met:
-            self._other.join(3 * PATIENCE)
+        with WatchedLock.told() as self._moved:
+            first.start()
+            first.join(PATIENCE)
+            self.has_met = self._other.ident is not None  # else there are fewer lines
+            if self.has_met:
+                self._other.join(PATIENCE)
+        self.is_clear &= not (first.is_alive() or self._other.is_alive())
 
     def _run_a(self) -> None:
         sys.settrace(self._trace)
@@ -337,7 +357,7 @@ class Collision:
             self._line -= 1
             if self._line == 0:
                 self._other.start()
-                WatchedLock.moved.wait(PATIENCE)
+                self._moved.wait(CHANCE)
         return self._trace
 
     def _body_a(self) -> str:
@@ -345,17 +365,17 @@ class Collision:
         self.entered.append("A")
         self._a_is_known.set()
         if self._other.ident is not None:
-            self.is_stuck |= not self._b_is_known.wait(PATIENCE)
+            self.is_clear &= self._b_is_known.wait(CHANCE)
         return "yes"
 
     def _run_b(self) -> None:
         self._enter("B", self._body_b)
         self._b_is_known.set()
-        WatchedLock.moved.set()
+        self._moved.set()
 
     def _body_b(self) -> str:
         self.entered.append("B")
         self._b_is_known.set()
-        WatchedLock.moved.set()
-        self.is_stuck |= not self._a_is_known.wait(PATIENCE)
+        self._moved.set()
+        self.is_clear &= self._a_is_known.wait(CHANCE)
         return "yes"

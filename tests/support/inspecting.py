@@ -21,20 +21,28 @@ HOUR = 3600  # seconds
 
 @contextmanager
 def own_servers() -> Iterator[Callable[[int], Lab]]:
-    """Yield a maker of labs on real servers, never the learner's own, by their number."""
+    """Yield what returns a lab on a real server, never the learner's own, by its number."""
     with ExitStack() as stack:
 
         @cache
-        def maker(_number: int) -> Callable[[], Lab]:
+        def lab(_number: int) -> Lab:
             try:
-                return stack.enter_context(open_backend("valkey"))
+                return stack.enter_context(open_backend("valkey"))()
             except EmbeddedServerError:
                 raise AssertionError(
                     "this task takes a real server, which may be set up anew, and there is none on "
                     "this machine: `make doctor` says why"
                 ) from None
 
-        yield lambda number: maker(number)()
+        yield lab
+
+
+def begin_anew(lab: Lab) -> Lab:
+    """Return the lab with a new client, nothing of it recorded; to make a lab takes longer."""
+    lab.client.close()
+    lab.client = lab.connect("you", lab.recorder)
+    lab.forget()
+    return lab
 
 
 def set_back(server: Any) -> None:

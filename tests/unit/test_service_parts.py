@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
+import fakeredis
 import pytest
 import pytest_asyncio
 from tests.support.waiting import auntil
@@ -69,10 +70,12 @@ async def test_no_more_wait_than_can(database: Database) -> None:
     begun = [database.run("wait", lambda _: go.wait(20)) for _ in range(THREADS + WAITING)]
     tasks = [asyncio.ensure_future(one) for one in begun]
     await asyncio.sleep(0)
-    for _ in range(20):
-        with pytest.raises(DatabaseError, match="too much to do"):
-            await database.run("one more", lambda _: pytest.fail("was asked"))
-    go.set()
+    try:
+        for _ in range(20):
+            with deadline(5), pytest.raises(DatabaseError, match="too much to do"):
+                await database.run("one more", lambda _: None)
+    finally:
+        go.set()
     assert await asyncio.gather(*tasks) == [True] * (THREADS + WAITING)
     assert await database.run("again", lambda _: 1) == 1
     assert database.breaker.state == "closed"
@@ -180,6 +183,21 @@ async def test_without_the_cache_a_profile_is_loaded_once_a_moment(database: Dat
         assert profile is not None
         assert profile.name == "Ada Lovelace"
         await cache.close()
+
+
+async def test_what_is_nearby_is_asked_only_in_need(database: Database) -> None:
+    """While the cache serves, it alone does: what is nearby may be older than another's write."""
+    nearby = Nearby()
+    client = AsyncValkeyClient(raw=fakeredis.FakeAsyncValkey())
+    cache = AsyncCache(client)
+    preferences = AsyncModelStore(Preferences, client, prefix="preferences", default_ttl=60)
+    users = Users(database, cache, nearby, preferences)
+    nearby.keep(1, ADA)
+    assert await users.profile(1) is None
+    nearby.on_cache("service", "error", 0.0, 1)
+    assert await users.profile(1) == ADA
+    await cache.close()
+    await client.close()
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,24 @@ async def test_an_invalid_request_is_not_quoted(
     assert error["msg"]
 
 
+async def test_a_bug_is_a_problem_too() -> None:
+    """Of which the client learns nothing; the server has it for its log."""
+    app = FastAPI()
+    add_exception_handlers(app)
+
+    @app.get("/")
+    async def buggy() -> None:
+        raise KeyError(SECRET)
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client:
+        check(await client.get("/"), 500)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client:
+        with pytest.raises(KeyError):
+            await client.get("/")
+
+
 async def test_a_thousand_errors_are_not_told() -> None:
     """An answer's size is bounded, whatever the request's was."""
     app = FastAPI()

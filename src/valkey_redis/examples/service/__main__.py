@@ -11,18 +11,19 @@ from valkey_redis.config import ValkeyConfig
 from valkey_redis.embedded import EmbeddedServer
 from valkey_redis.errors import ValkeyRedisError
 from valkey_redis.examples._demo import OWN_SERVER
-from valkey_redis.examples.service.app import PATIENCE, create_app
+from valkey_redis.examples.service.app import create_app
 from valkey_redis.examples.service.settings import read_settings
 
 
 def main() -> None:
     """Serve until Ctrl-C, over your server if the environment names one, else an embedded one."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    # A web service's client gives up soon: somebody waits, and there is a database to ask.
-    hasty = {"timeout": PATIENCE, "connect_timeout": PATIENCE, "retry_attempts": 1}
     with ExitStack() as stack:
         try:
             settings = read_settings()
+            # A web service's client gives up soon: somebody waits, and there is a database to ask.
+            soon = settings.patience
+            hasty = {"timeout": soon, "connect_timeout": soon, "retry_attempts": 1}
             if any(os.environ.get(name) for name in OWN_SERVER):
                 config = ValkeyConfig(**hasty)
             else:

@@ -41,8 +41,6 @@ from valkey_redis.store import AsyncModelStore
 from valkey_redis.tracing import OpenTelemetryObserver
 
 NAMESPACE = "service"
-PATIENCE = 0.25  # seconds: what an outage costs whoever comes first
-DEADLINE = 2.0  # seconds, of a request
 LARGEST_BODY = 10_000  # bytes
 FRESH, STALE = 60, 600  # seconds that a profile may be old; and if the database is slow or away
 KEPT_FOR = 90 * 86_400  # seconds that preferences are remembered
@@ -126,7 +124,7 @@ def create_app(settings: Settings, config: ValkeyConfig) -> FastAPI:
         key=address,
         exempt=("/live", "/ready", "/metrics"),
     )
-    app.add_middleware(DeadlineMiddleware, seconds=DEADLINE)
+    app.add_middleware(DeadlineMiddleware, seconds=settings.deadline)
     app.add_middleware(Access, registry=registry)
     return app
 

@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     # Whose X-Forwarded-For is believed, and who sees the metrics: nobody, and this host.
     trusted_proxies: tuple[str, ...] = ()
     operators: tuple[str, ...] = LOOPBACK
+    # Seconds that an outage costs whoever comes first, and that a request may take in all.
+    patience: float = Field(0.25, gt=0, le=60)
+    deadline: float = Field(2.0, gt=0, le=600)
     # Off only where there is no TLS: a laptop.
     secure_cookies: bool = True
     # How much memory and time a password's hash takes, as a power of two.

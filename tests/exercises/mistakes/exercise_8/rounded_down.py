@@ -1,0 +1,7 @@
+def quantile(metrics, caches, part):
+    if not 0 < part <= 1:
+        raise ValueError(part)
+    counts = [sum(metrics.get(("bucket", cache, b), 0) for cache in caches) for b in BOUNDS]
+    if not counts[-1]:
+        return None
+    return next(b for b, n in zip(BOUNDS, counts) if n >= int(part * counts[-1]))
