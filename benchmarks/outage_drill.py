@@ -40,7 +40,7 @@ THINKS = 0.2  # seconds between a user's answer and next request, on average
 RECOVERY = 2.0  # seconds
 NOISE, LEAST = 3.0, 0.1  # fifty users and the service share this machine; seconds
 PATIENCE = 0.25  # seconds, of the service's client
-LOOKS = 0.05  # seconds between two looks at the metrics
+LOOKS = 0.1  # seconds between two looks at the metrics
 PASSWORD = "correct horse"  # noqa: S105 - of accounts that live for a minute
 _COUNT = re.compile(r'^service_database_seconds_count\{query="profile"\} (\S+)', re.MULTILINE)
 _CHANGES = re.compile(

@@ -30,7 +30,7 @@ from workshop.lab import Lab
 
 BOUNDS = (0.001, 0.01, 0.1, 1.0, math.inf)
 SECRET = "s3cret"
-PATIENCE = 0.25  # seconds for a command that never comes
+PATIENCE = 1.0  # seconds for a command that never comes
 MOST_SEEN = 200  # commands that somebody watches whose work has long ended
 FULL_LOG = 128  # entries: then the oldest goes for each new one
 LOOP = "for _ = 1, {} do end"
@@ -490,13 +490,11 @@ def test_task4_the_slowest_first(exercise: Exercise, once: Lab) -> None:
     want = sorted(logged(once.server, -1), key=lambda item: -item[1])
     seen = [(name.split()[0].upper(), micros) for name, micros in got]
     assert len(seen) == 3, f"25 commands run, and the 3 slowest are asked for: got {len(seen)}"
-    assert seen[0][0] == "EVAL", (
-        "one EVAL, which is slow, then 12 SET and 12 hset of another client: the slowest is "
-        "EVAL, and the first that you return is another"
-    )
+    times = {micros for _, micros in want}
+    assert {micros for _, micros in seen} <= times, "no command took so many microseconds"
     assert [micros for _, micros in seen] == [micros for _, micros in want[:3]], (
-        "one EVAL, 12 SET and 12 hset: these did not take so many microseconds, or others took "
-        "longer"
+        "one EVAL, which is slow, then 12 SET and 12 hset of another client, and the 3 slowest are "
+        "asked for: others took longer than these, or these are in another order"
     )
     assert set(seen) <= set(want), "the microseconds are right, and belong to other commands"
 
@@ -703,28 +701,36 @@ def test_task5_keys_come_and_go(exercise: Exercise, once: Lab) -> None:
 
 
 def warm(server: Any) -> None:
-    """Use some keys, under a policy that counts uses; page is used most, then queue, then text."""
+    """Use some keys, under a policy that counts uses; page most, then queue, text, board."""
     server.config_set("maxmemory-policy", "allkeys-lfu")
     fill(server)
     pipe = server.pipeline(transaction=False)
-    for key, uses in (("page", 60), ("text", 20), ("small7", 10)):
-        for _ in range(uses):
-            pipe.get(key)
+    for _ in range(60):
+        pipe.get("page")
     for _ in range(40):
         pipe.llen("queue")
+    for _ in range(20):
+        pipe.get("text")
+    for _ in range(10):
+        pipe.zcard("board")
     pipe.execute()
 
 
 def test_task6_by_the_servers_count(exercise: Exercise, once: Lab) -> None:
     """The keys that are used most come first, with the server's count."""
     warm(once.server)
-    want = [(key, once.server.object("FREQ", key)) for key in ("page", "queue", "text", "small7")]
+    want = [(key, once.server.object("FREQ", key)) for key in ("page", "queue", "text", "board")]
     got = require_light(once, MANY, lambda: exercise.hot_keys(once.client, 4))
     assert got is not None, "under allkeys-lfu the server counts, and you return None"
+    names = [key for key, _ in got]
+    assert names == [key for key, _ in want], (
+        "page was used most, then queue (a list), text, board (a sorted set), and the 4 hottest are "
+        f"asked for: got {told(names)}"
+    )
+    counts = [str(uses) for _, uses in want]
     assert list(map(tuple, got)) == want, (
-        "page was used most, then queue (a list), text, small7, and the server counts "
-        f"{', '.join(str(uses) for _, uses in want)}: got {told([key for key, _ in got])}, or other "
-        "counts"
+        f"page, queue, text, board: by the server's count {', '.join(counts)} uses; you say "
+        f"{', '.join(str(uses) for _, uses in got)}"
     )
 
 
@@ -755,9 +761,9 @@ def test_task6_keys_come_and_go(exercise: Exercise, once: Lab) -> None:
     """A key may be gone when its turn comes, and SCAN may give one twice."""
     warm(once.server)
     names = require_none_missed(once, lambda: exercise.hot_keys(once.client, 3), "queue")
-    hottest = ["page", "queue", "text", "small7"]
+    hottest = ["page", "queue", "text", "board"]
     assert names == [key for key in hottest if once.server.exists(key)][:3], (
-        "queue is gone meanwhile, and SCAN gives the others twice: expected page, text, small7; "
+        "queue is gone meanwhile, and SCAN gives the others twice: expected page, text, board; "
         f"got {told(names)}"
     )
 
@@ -1145,13 +1151,13 @@ def others_are_left_alone(fake: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("others_are_left_alone")
 def test_task10_each_command_is_a_span(exercise: Exercise, fake: Lab) -> None:
     """Commands work as before, and each is a span in the one around it."""
+    fake.server.zadd("board", {"ada": 7})
     spans = Spans()
     exercise.trace(fake.client, spans.append)
     fake.client.set("user:7", SECRET, ex=60)
     with exercise.span("page", spans.append):
         got = fake.client.get("user:7")
     fake.client.execute_command("hset", "h", "f", "v")
-    fake.server.zadd("board", {"ada": 7})
     board = fake.client.zrange("board", 0, -1, withscores=True)
     names = [one.name for one in spans]
     assert got == SECRET, f"traced, get gave {got!r} instead of what is stored"

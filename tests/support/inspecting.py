@@ -15,7 +15,7 @@ from workshop.clock import Clock, virtual_time
 from workshop.lab import Lab, open_backend
 from workshop.recorder import Sent
 
-THRESHOLD = 12_345  # microseconds: what somebody had set
+THRESHOLD = 1_234_567  # microseconds: what somebody had set
 HOUR = 3600  # seconds
 
 

@@ -65,11 +65,11 @@ if __name__ == "__main__":
     observers = [PrometheusObserver(registry), OpenTelemetryObserver(tracing)]
     nobody = ValkeyClient("valkey://127.0.0.1:1")
     with demo_client() as bare, ValkeyClient(bare.config, observers=observers) as client:
-        registry.register(ServerCollector(client))
+        registry.register(ServerCollector(client, timeout=5))
         what_the_cache_did(client, registry)
         slow_big_and_hot(client)
         for one in (client, nobody):
-            status = ValkeyHealth(one, timeout=0.5).get_health_status()
+            status = ValkeyHealth(one, timeout=5).get_health_status()
             print(f"\n{status.state}: live {status.is_live}, ready {status.is_ready}", end="")
         spans.clear()
         with tracing.get_tracer(__name__).start_as_current_span("\n\na page"):
