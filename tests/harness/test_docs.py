@@ -5,6 +5,7 @@ import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,13 +66,23 @@ def test_every_shell_line_runs(
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_the_readme_s_python_runs(server: EmbeddedServer) -> None:
+def test_the_readme_s_python_runs(
+    server: EmbeddedServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The README's code does what it says."""
-    [block] = PYTHON.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    exec(block.replace("valkey://127.0.0.1:6379", server.url), {})  # noqa: S102 - the page's own code
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    first, second = PYTHON.findall(text.replace("valkey://127.0.0.1:6379", server.url))
+    exec(first, {})  # noqa: S102 - the page's own code
     with ValkeyClient(server.config) as client:
         assert client.get("user:7") == {"name": "Ada"}
         assert client.ttl("visits") is not None
+    names: dict[str, Any] = {}
+    capsys.readouterr()
+    exec(second, names)  # noqa: S102 - as above
+    assert capsys.readouterr().out == "3 {'name': 'Ada'}\nok\n"
+    labels = {"shard": str(server.config.address)}
+    assert names["registry"].get_sample_value("valkey_shard_up", labels) == 1
+    assert names["registry"].get_sample_value("valkey_command_seconds_count", {"family": "string"})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

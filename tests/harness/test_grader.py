@@ -90,3 +90,18 @@ def test_tests_that_do_not_run_are_an_error_with_their_last_words() -> None:
     lost = ENTRY.model_copy(update={"number": 99})
     with pytest.raises(ValueError, match=r"the tests did not run: .*test_exercise_99"):
         grade(lost, ENTRY.solution, backend="fakeredis")
+
+
+def test_of_each_mistake_only_the_tests_listed_are_run(tmp_path: Path) -> None:
+    """`only` lists them under the names of the mistakes, each its own; what it lists not is left out."""
+    files = [tmp_path / f"{name}.py" for name in ("first", "second")]
+    for file in files:
+        file.write_text("")
+    only = {
+        "first": ["test_task4_counts_visits"],
+        "second": ["test_task4_counts_visits", "test_task4_survives_a_crash"],
+    }
+    results = grade(ONE, ONE.solution, backend="fakeredis", mistakes=files, only=only)
+    run = {name: {r.test for r in results if r.mistake == name} for name in only}
+    assert run == {name: set(tests) for name, tests in only.items()}
+    assert {result.outcome for result in results} == {"passed"}

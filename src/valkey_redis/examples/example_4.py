@@ -58,7 +58,7 @@ def in_one_call(client: ValkeyClient) -> None:
 
 def without_a_server() -> None:
     """Open, closed, or limited in this process alone: choose before it happens."""
-    logging.getLogger("valkey_redis.ratelimit").setLevel(logging.ERROR)  # it would warn of this
+    logging.getLogger("valkey_redis").setLevel(logging.ERROR)  # it would warn of this
     ways: tuple[OnOutage, ...] = ("open", "closed", "local")
     print()
     with ValkeyClient(ValkeyConfig(url="valkey://127.0.0.1:1", retry_attempts=0)) as nobody:
