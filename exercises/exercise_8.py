@@ -66,7 +66,8 @@ def measured(
     """Return a function that does what `get` does, and counts each of its calls in `metrics`.
 
     `get(client, key)` returns a value, or None if there is none, or raises. So does the function
-    that you return. A call adds 1 to one of these; what is not in `metrics` yet counts as 0:
+    that you return. One call may begin while another lasts, and each is counted for itself. It
+    adds 1 to one of these; what is not in `metrics` yet counts as 0:
 
     ("hits", cache), ("misses", cache)
     ("errors", cache, kind): `kind` is the name of the exception's class
@@ -107,9 +108,9 @@ def slowest(
     Each as (command, microseconds), the slowest first, and of those only that took `at_least`
     microseconds (0: all). The command is its first word, in capitals: no arguments, which hold
     keys and values. CONFIG, SLOWLOG and COMMANDLOG are left out: they are yours.
-    The server logs what takes longer than its setting slowlog-log-slower-than: it is as it was
-    when you return, also if `work` raises, which you pass on. The log is everybody's: what was
-    in it stays. It has room for all that comes during `work`.
+    The server logs what takes as long as its setting slowlog-log-slower-than (-1: nothing): that
+    is as it was when you return, also if `work` raises, or is ended by Ctrl-C, which you pass on.
+    The log is everybody's: what was in it stays. It has room for all that comes during `work`.
     """
     raise NotImplementedError
 
@@ -121,9 +122,9 @@ def big_keys(client: Valkey, most: int) -> list[tuple[str, int]]:
     """Return the `most` keys that take most memory, each with its bytes, the biggest first.
 
     There are keys of all types, and bytes of memory compare them (MEMORY USAGE). There are
-    millions, and others use them meanwhile: no command looks at all of them, no round trip is
-    spent on each, no value is fetched, and a key may be gone when its turn comes. To be looked
-    at is no use of a key, for a server that evicts by that.
+    millions, and others use them meanwhile: no command and no script looks at all of them, no
+    round trip is spent on each, no value is fetched, and a key may be gone when its turn comes. To
+    be looked at is no use of a key, for a server that evicts by that.
     """
     raise NotImplementedError
 
@@ -148,8 +149,8 @@ def watch_reads(client: Valkey, work: Callable[[], Any], most: int) -> list[tupl
 
     The most often first. Count those commands of all clients that are among READS; their second
     word is the key, and has no spaces. MONITOR shows all that the server is sent, which costs it
-    up to half of its speed: when you return, it is off, also if `work` raises, which you pass on.
-    `work` may send nothing.
+    up to half of its speed: when you return, it is off, also if `work` raises, or is ended by
+    Ctrl-C, which you pass on. `work` may send nothing, and others anything, meanwhile and later.
     """
     raise NotImplementedError
 
@@ -167,8 +168,8 @@ def check_health(connect: Callable[[float], Valkey], seconds: float) -> str:
         noeviction; a `maxmemory` of 0 is no limit. To start it again makes it worse.
     "ready": it takes writes. Find out without any: they would be copied to all replicas.
 
-    `connect(seconds)` returns a new client, which waits so long for a connection and for each
-    reply, then raises valkey.TimeoutError; it connects when it sends its first command.
+    `connect(seconds)` returns a new client, which waits so long for each reply, then raises
+    valkey.TimeoutError; it connects with its first command, which takes no time here.
     """
     raise NotImplementedError
 

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 from valkey_redis import entry
 from valkey_redis.commands import Command
+from valkey_redis.deadline import within
 from valkey_redis.entry import Found, Terms
+from valkey_redis.errors import DeadlineExceededError
 from valkey_redis.filling import Plan
 
 Send = Callable[[list[Command[Any]]], Awaitable[list[Any] | None]]
@@ -37,7 +39,10 @@ class BatchReader:
         if self._is_busy:
             found: asyncio.Future[Found | None] = asyncio.get_running_loop().create_future()
             self._waiting.append(_Waiting(name, terms, found))
-            return await found
+            try:
+                return await within(found)
+            except DeadlineExceededError:
+                return None  # who waits longer has the answer
         self._is_busy = True
         try:
             replies = await self._send([self._plan.first(name, terms)])

@@ -6,15 +6,16 @@ it is back is found out in the background, so that nobody has to wait for that e
 """
 
 import asyncio
+import contextvars
 import logging
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from valkey_redis.circuit import State
 from valkey_redis.commands import Command
-from valkey_redis.deadline import unbounded
 from valkey_redis.errors import (
     AuthenticationError,
     CircuitOpenError,
@@ -52,10 +53,11 @@ class BreakersBase:
 
     def __init__(self, raw: Any, server: str, on_change: Callable[[str, State], object]) -> None:
         self.are_closed = True  # all of them: what each call looks at
+        self.recoveries = 0  # how often one was closed again
         self._raw, self._server, self._on_change = raw, server, on_change
         self._is_cluster = hasattr(raw, "keyslot")
         self._breakers: dict[str, CircuitBreaker] = {}
-        self._reasons: dict[str, str] = {}  # why each that is not closed was opened
+        self._reasons: dict[str, str] = {}  # why each was opened last
         self._news = News("valkey_redis.breakers")
         self._lock = threading.Lock()
 
@@ -66,31 +68,44 @@ class BreakersBase:
     def check(self, queued: Sequence[Command[Any]]) -> None:
         """Raise CircuitOpenError if one of the commands is for a server whose breaker is not closed."""
         for command in queued:
-            breaker = self._not_closed(command)
+            breaker = self._refusing(command)
             if breaker is not None:
-                self._look_after(breaker, command)
                 reason = self._reasons.get(breaker.name, "")
-                raise CircuitOpenError(
-                    f"{breaker.name}: not asked until it answers; it failed: {reason}",
-                    max(breaker.retry_after, PAUSE),
-                )
+                text = f"{breaker.name}: not asked until it answers; it failed: {reason}"
+                raise CircuitOpenError(text, PAUSE)
 
     def served(self, queued: Sequence[Command[Any]]) -> list[Command[Any]]:
         """Return those of the commands whose server's breaker is closed."""
-        return [command for command in queued if self._not_closed(command) is None]
+        by_name: dict[str, list[Command[Any]]] = {}
+        for command in queued:
+            by_name.setdefault(self._name(command), []).append(command)
+        served = (commands for commands in by_name.values() if not self._refusing(commands[0]))
+        return [command for commands in served for command in commands]
 
-    def _not_closed(self, command: Command[Any]) -> CircuitBreaker | None:
+    def _refusing(self, command: Command[Any]) -> CircuitBreaker | None:
+        """Return the breaker of the command's server, and look after it; None if it is closed."""
         breaker = self._breakers.get(self._name(command))
-        return None if breaker is None or breaker.state == "closed" else breaker
+        if breaker is None or breaker.state == "closed":
+            return None
+        self._look_after(breaker, command)
+        return breaker
 
-    def failed(self, queued: Sequence[Command[Any]], error: ValkeyRedisError) -> None:
-        """Open the breakers of those who may have failed, and look after them."""
+    def failed(
+        self, queued: Sequence[Command[Any]], error: ValkeyRedisError, recoveries: int
+    ) -> None:
+        """Open the breakers of those who may have failed, and look after them.
+
+        `recoveries` is what it was when the call began: one of the last outage says nothing now.
+        """
+        if recoveries != self.recoveries:
+            return
         for name, command in {self._name(command): command for command in queued}.items():
             if name:
                 breaker = self._breaker(name)
                 if breaker.state == "closed":
                     self._reasons[name] = str(error)
-                    self._news.warn(name, "not asked until it answers: %s", error)
+                    # Its text: the error itself would keep its caller's frames.
+                    self._news.warn(name, "not asked until it answers: %s", self._reasons[name])
                     breaker.open()
                 self._look_after(breaker, command)
 
@@ -117,12 +132,21 @@ class BreakersBase:
     def _changed(self, name: str, state: State) -> None:
         with self._lock:  # else one that closes may overlook one that opens at the same moment
             self.are_closed = all(one.state == "closed" for one in self._breakers.values())
+            self.recoveries += state == "closed"
         if state == "closed":
             _log.info("%s: answers again", name)
         self._on_change(name, state)
 
     def _look_after(self, breaker: CircuitBreaker, command: Command[Any]) -> None:
+        """Begin to look whether the server is back, unless somebody does.
+
+        Who looks holds no client while nothing is asked: one that nobody has any more is gone.
+        """
         raise NotImplementedError
+
+    def _pause(self, breaker: CircuitBreaker) -> float:
+        """Return the seconds until the next look; 0.0 if there is nothing to look for."""
+        return 0.0 if breaker.state == "closed" else max(breaker.retry_after, MOMENT)
 
 
 def _probe(command: Command[Any]) -> Command[Any]:
@@ -157,19 +181,35 @@ class Breakers(BreakersBase):
         with self._lock:
             prober = self._probers.get(breaker.name)
             if prober is None or not prober.is_alive():  # a fork leaves threads behind
+                what = breaker.name, _probe(command), self._pause(breaker)
                 prober = threading.Thread(
                     target=self._look,
-                    args=(breaker, _probe(command), self._closed),
+                    args=(weakref.ref(self), *what, self._closed),
                     name="valkey_redis probe",
                     daemon=True,
                 )
                 self._probers[breaker.name] = prober
-                prober.start()
+                with suppress(RuntimeError):  # too many threads: the next who is refused tries
+                    prober.start()
 
-    def _look(self, breaker: CircuitBreaker, probe: Command[Any], closed: threading.Event) -> None:
-        while breaker.state != "closed" and not closed.wait(max(breaker.retry_after, MOMENT)):
-            with suppress(ValkeyRedisError), breaker.guard(), suppress(NotPermittedError):
-                self._ask(probe)
+    @staticmethod
+    def _look(
+        held: "weakref.ref[Breakers]",
+        name: str,
+        probe: Command[Any],
+        pause: float,
+        closed: threading.Event,
+    ) -> None:
+        while pause and not closed.wait(pause):
+            own = held()
+            pause = own._try(name, probe) if own else 0.0  # noqa: SLF001 - its own
+            del own
+
+    def _try(self, name: str, probe: Command[Any]) -> float:
+        breaker = self._breakers[name]
+        with suppress(ValkeyRedisError), breaker.guard(), suppress(NotPermittedError):
+            self._ask(probe)
+        return self._pause(breaker)
 
 
 class AsyncBreakers(BreakersBase):
@@ -189,12 +229,24 @@ class AsyncBreakers(BreakersBase):
     def _look_after(self, breaker: CircuitBreaker, command: Command[Any]) -> None:
         prober = self._probers.get(breaker.name)
         if prober is None or prober.done() or prober.get_loop().is_closed():
-            with unbounded():  # not the caller's deadline
-                prober = asyncio.ensure_future(self._look(breaker, _probe(command)))
-            self._probers[breaker.name] = prober
+            what = breaker.name, _probe(command), self._pause(breaker)
+            # Without what is the caller's: its deadline, its trace.
+            self._probers[breaker.name] = asyncio.get_running_loop().create_task(
+                self._look(weakref.ref(self), *what), context=contextvars.Context()
+            )
 
-    async def _look(self, breaker: CircuitBreaker, probe: Command[Any]) -> None:
-        while breaker.state != "closed":
-            await asyncio.sleep(max(breaker.retry_after, MOMENT))
-            with suppress(ValkeyRedisError), breaker.guard(), suppress(NotPermittedError):
-                await self._ask(probe)
+    @staticmethod
+    async def _look(
+        held: "weakref.ref[AsyncBreakers]", name: str, probe: Command[Any], pause: float
+    ) -> None:
+        while pause:
+            await asyncio.sleep(pause)
+            own = held()
+            pause = await own._try(name, probe) if own else 0.0  # noqa: SLF001 - its own
+            del own
+
+    async def _try(self, name: str, probe: Command[Any]) -> float:
+        breaker = self._breakers[name]
+        with suppress(ValkeyRedisError), breaker.guard(), suppress(NotPermittedError):
+            await self._ask(probe)
+        return self._pause(breaker)

@@ -30,6 +30,7 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
         self._flights: dict[str, asyncio.Task[Answer]] = {}
         self._refreshing: dict[str, asyncio.Task[Answer | None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()  # a task that nobody holds may vanish
+        self._payer: asyncio.Task[None] | None = None
         self._reader = BatchReader(self._plan, self._send, self._start)
 
     async def _run(self, steps: Steps[R], load: LoadMany | None = None) -> R:
@@ -56,16 +57,17 @@ class CacheTasks(CacheBase[AsyncValkeyClient]):
 
     async def _send(self, queued: list[Command[Any]]) -> list[Any] | None:
         if self._debts and self._debts.concern(queued):
-            must_pay = self._owes(queued)
+            self._debts.add(deleted(queued))
         else:
             try:
                 replies: list[Any] = await self.client.attempt(queued)
             except DOWN as error:
-                must_pay = self._failed(queued, error)
+                self._failed(queued, error)
             else:
                 return replies
-        if must_pay:
-            self._start(self._pay())
+        is_alive = self._payer is not None and not self._payer.done()
+        if self._debts.take_on(is_alive=is_alive):  # whoever closed the cache ended it
+            self._payer = self._start(self._pay())
         return None
 
     async def _load(self, step: Load, load: LoadMany) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from valkey_redis.caching import ATTEMPTS, DOWN, CacheBase, deleted
 from valkey_redis.client import ValkeyClient
 from valkey_redis.commands import Command
-from valkey_redis.deadline import check, shorter, unbounded
+from valkey_redis.deadline import check, remaining, shorter, unbounded
 from valkey_redis.debts import PAUSE
 from valkey_redis.entry import Found, Terms
 from valkey_redis.errors import ValkeyRedisError
@@ -36,6 +36,7 @@ class CacheThreads(CacheBase[ValkeyClient]):
     def _open(self) -> None:
         self._refreshers = ThreadPoolExecutor(REFRESHERS, "valkey_redis refresh")
         self._closed = threading.Event()
+        self._payer = threading.Thread()  # not begun
         self._refreshing.clear()  # what was still to begin never will
 
     def _run(self, steps: Steps[R], load: LoadMany | None = None) -> R:
@@ -62,18 +63,16 @@ class CacheThreads(CacheBase[ValkeyClient]):
 
     def _send(self, queued: list[Command[Any]]) -> list[Any] | None:
         if self._debts and self._debts.concern(queued):
-            must_pay = self._owes(queued)
+            self._debts.add(deleted(queued))
         else:
             try:
                 replies: list[Any] = self.client.attempt(queued)
             except DOWN as error:
-                must_pay = self._failed(queued, error)
+                self._failed(queued, error)
             else:
                 return replies
-        if must_pay:
-            threading.Thread(
-                target=self._pay, args=(self._closed,), name="valkey_redis debts", daemon=True
-            ).start()
+        if self._debts:
+            self._begin_to_pay()
         return None
 
     def _load(self, step: Load, load: LoadMany) -> Mapping[str, Any]:
@@ -184,7 +183,8 @@ class CacheThreads(CacheBase[ValkeyClient]):
             answer = self._run(steps, lambda _: {name: loader()})[name]
         except Exception as error:
             self._land(name, flight)
-            flight.set_exception(error)  # once for all who wait, and for nobody who comes later
+            if remaining() != 0.0:  # for want of its own time it failed for itself alone
+                flight.set_exception(error)  # once for all who wait, and for nobody who comes later
             raise
         finally:
             # Also if this thread is killed: the others fly again.
@@ -253,6 +253,15 @@ class CacheThreads(CacheBase[ValkeyClient]):
         return self._send(unlink(keys)) is not None
 
     # The server is away ----------------------------------------------------------------------
+
+    def _begin_to_pay(self) -> None:
+        with self._lock:
+            if self._debts.take_on(is_alive=self._payer.is_alive()):  # a fork leaves threads behind
+                self._payer = threading.Thread(
+                    target=self._pay, args=(self._closed,), name="valkey_redis debts", daemon=True
+                )
+                with suppress(RuntimeError):  # too many threads: the next who fails tries
+                    self._payer.start()
 
     def _pay(self, closed: threading.Event) -> None:
         """Deliver what is owed, as soon as the server takes it."""

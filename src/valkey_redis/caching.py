@@ -164,18 +164,13 @@ class CacheBase(Generic[C]):
         if self.client.observers:
             self.client.observers.on_cache(self.namespace, event, seconds, times)
 
-    def _failed(self, queued: Sequence[Command[Any]], error: ValkeyRedisError) -> bool:
-        """Take note that there is no answer; return whether somebody must begin to pay debts."""
+    def _failed(self, queued: Sequence[Command[Any]], error: ValkeyRedisError) -> None:
+        """Take note that there is no answer, and of what was to be deleted."""
         if not isinstance(error, CircuitOpenError):
             self._count("error")
             if not is_outage(error):  # of which the breaker tells
                 self._news.warn(type(error).__name__, "not cached: %s", error)
-        return self._owes(queued)
-
-    def _owes(self, queued: Sequence[Command[Any]]) -> bool:
-        """Remember what was to be deleted; return whether somebody must begin to pay debts."""
-        keys = deleted(queued)
-        return bool(keys) and self._debts.add(keys)
+        self._debts.add(deleted(queued))
 
     def _note(self, found: Mapping[str, Found]) -> None:
         for item in found.values():

@@ -8,7 +8,7 @@ from typing import Any
 from valkey_redis.address import Address
 from valkey_redis.breakers import BreakersBase, is_outage
 from valkey_redis.commands import Command
-from valkey_redis.deadline import ENDS, check
+from valkey_redis.deadline import ENDS, check, remaining
 from valkey_redis.errors import Translated, ValkeyRedisError, translate
 from valkey_redis.observability import Observers, RoundTrip
 
@@ -21,7 +21,7 @@ class Call:
     `guarded=False` is for what has to be asked all the same, and opens nothing.
     """
 
-    __slots__ = ("_began", "_caller", "_guarded", "_queued")
+    __slots__ = ("_began", "_caller", "_guarded", "_queued", "_recoveries")
 
     def __init__(
         self, caller: "Caller", queued: Sequence[Command[Any]], *, guarded: bool = True
@@ -32,6 +32,7 @@ class Call:
         caller = self._caller
         if ENDS.get() is not None or (self._guarded and not caller.breakers.are_closed):
             self._refuse()
+        self._recoveries = caller.breakers.recoveries
         if caller.is_watched:
             self._began = time.time_ns(), time.perf_counter()
 
@@ -47,13 +48,17 @@ class Call:
         known = error
         if error is not None and not isinstance(error, ValkeyRedisError):
             known = translate(error, caller.server) or error
-        if self._guarded and isinstance(known, ValkeyRedisError) and is_outage(known):
-            caller.breakers.failed(self._queued, known)
+        if isinstance(known, ValkeyRedisError) and self._says_something(known):
+            caller.breakers.failed(self._queued, known, self._recoveries)
         if caller.is_watched:
             started, began = self._began
             caller.tell(self._queued, started, time.perf_counter() - began, known)
         if known is not error and known is not None:
             raise known from error
+
+    def _says_something(self, error: ValkeyRedisError) -> bool:
+        """Return whether the error is the server's, not for want of the caller's own time."""
+        return self._guarded and is_outage(error) and remaining() != 0.0
 
     def _refuse(self) -> None:
         try:

@@ -300,8 +300,9 @@ class AsyncValkeyClient:
 
     async def scan(self, match: str = "*") -> AsyncIterator[str]:
         """Yield the names of all keys that match, some perhaps twice, without blocking the server."""
+        keys = aiter(self.raw.scan_iter(match=match, count=SCAN_COUNT))
         with self._caller:
-            async for key in self.raw.scan_iter(match=match, count=SCAN_COUNT):
+            while (key := await within(anext(keys, None))) is not None:
                 yield key.decode() if isinstance(key, bytes) else key
 
     def pipeline(self, *, transaction: bool = False) -> AsyncPipeline:

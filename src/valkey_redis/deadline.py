@@ -24,7 +24,8 @@ def deadline(seconds: float) -> Iterator[None]:
     """Let the block, and all that it calls, take so many seconds, or less if less is left already.
 
     It interrupts nothing: the clients of this package wait for no reply longer than is left, and
-    then raise DeadlineExceededError; other code asks `remaining`. Raises InvalidArgumentError for
+    then raise DeadlineExceededError; other code asks `remaining`. That opens no breaker: the
+    clients' own `timeout` does, and so should be the shorter one. Raises InvalidArgumentError for
     what is no number of 0 or more.
     """
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
@@ -69,6 +70,8 @@ def check() -> None:
 
 async def within(work: Awaitable[T]) -> T:
     """Await the work; raise DeadlineExceededError, and cancel it, when no time is left."""
+    if ENDS.get() is None:
+        return await work
     try:
         async with asyncio.timeout(remaining()) as limit:
             return await work

@@ -1,8 +1,8 @@
 """What could not be invalidated while the server was away, to be made good. No I/O here.
 
-A key that is owed is as good as gone for this process: it asks for none that is, and stores none,
-until the server was told. It lives in this process's memory: who dies owes nothing any more, and
-the value's expiry is the bound.
+A key that is owed is as good as gone for the cache that owes it: it asks for none that is, and
+stores none, until the server was told. What is owed lives in this process's memory: who dies owes
+nothing any more, and the value's expiry is the bound.
 """
 
 import itertools
@@ -12,7 +12,7 @@ from typing import Any
 
 from valkey_redis.commands import Command
 
-PAUSE = 0.1  # seconds between two tries; while the breaker is open one costs nothing
+PAUSE = 0.1  # seconds between two tries; while the breaker is open nothing is sent
 MOST_OWED = 10_000  # keys; beyond that, everything is invalidated
 
 
@@ -36,15 +36,20 @@ class Debts:
             word in owed for command in queued for word in command.words if isinstance(word, str)
         )
 
-    def add(self, keys: Collection[str]) -> bool:
-        """Owe these keys; return whether nobody delivers yet, so that the caller must begin to."""
+    def add(self, keys: Collection[str]) -> None:
+        """Owe these keys."""
         with self._lock:
             number = next(self._numbers)
             self._owed.update(dict.fromkeys(keys, number))
             if len(self._owed) > MOST_OWED:
                 self._owed = dict.fromkeys(self._everything, number)
-            was_served, self._is_served = self._is_served, True
-            return not was_served
+
+    def take_on(self, *, is_alive: bool) -> bool:
+        """Return whether the caller must begin to deliver: nobody does, or who did is not alive."""
+        with self._lock:
+            must_begin = bool(self._owed) and not (self._is_served and is_alive)
+            self._is_served = self._is_served or must_begin
+            return must_begin
 
     def owed(self) -> dict[str, int]:
         """Return the keys to delete, and when each came to be owed."""

@@ -125,10 +125,13 @@ class _Builder:
                 "socket_timeout": config.timeout,
                 "socket_connect_timeout": config.connect_timeout,
                 "protocol": 2,
+                "retry": self._no_retry(),
                 **({"ssl": True} if self.address.tls else {}),
                 **self._tls_options(),
             },
         )
+        for one in sentinels.sentinels:
+            one.connection_pool.connection_class = self._connection()
         return sentinels.master_for(
             self.address.service,
             self._client_class(self.prefix),

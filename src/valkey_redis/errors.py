@@ -1,5 +1,6 @@
 """Every error that this package raises, and the one place where a driver's errors become ours."""
 
+import re
 from types import TracebackType
 from typing import Self
 
@@ -126,6 +127,13 @@ _BY_TEXT: dict[str, type[ValkeyRedisError]] = {
     "Too many connections": PoolExhaustedError,
 }
 
+# Where drivers and servers quote a command: its words are keys and values.
+_QUOTED = re.compile(
+    r"^Command # \d+ \(.*\) of pipeline caused error: "
+    r"|,? with args beginning with:.*"
+    r"|(?<=target nodes\.) Command: .*"
+)
+
 
 def translate(error: BaseException, server: str) -> ValkeyRedisError | None:
     """Return this package's error for a driver's, or None for any other error.
@@ -136,7 +144,11 @@ def translate(error: BaseException, server: str) -> ValkeyRedisError | None:
     kind = next((_BY_DRIVER_NAME[name] for name in names if name in _BY_DRIVER_NAME), None)
     if kind is None:
         return None
-    text = " ".join(str(error).split()) or type(error).__name__
+    said = " ".join(str(error).split())
+    text = _QUOTED.sub("", said)
+    if text != said:
+        error.args = (text,)  # it will be the cause of ours, and tracebacks show that
+    text = text or type(error).__name__
     kind = next((better for part, better in _BY_TEXT.items() if part in text), kind)
     return kind(f"{server}: {text}")
 

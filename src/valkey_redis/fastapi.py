@@ -26,7 +26,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from valkey_redis.cache import AsyncCache
 from valkey_redis.client import AsyncValkeyClient
 from valkey_redis.config import ValkeyConfig
-from valkey_redis.deadline import deadline
+from valkey_redis.deadline import deadline, unbounded, within
+from valkey_redis.errors import DeadlineExceededError
 from valkey_redis.health import AsyncValkeyHealth
 from valkey_redis.web_address import client_address, networks
 from valkey_redis.web_errors import (
@@ -37,6 +38,7 @@ from valkey_redis.web_errors import (
 )
 from valkey_redis.web_health import health_routes, metrics_routes
 from valkey_redis.web_limits import ByAddress, RateLimit, RateLimitMiddleware, admit
+from valkey_redis.web_openapi import problem_responses
 from valkey_redis.web_sessions import (
     LoggedIn,
     SessionMiddleware,
@@ -68,6 +70,7 @@ __all__ = [
     "logged_in",
     "metrics_routes",
     "networks",
+    "problem_responses",
     "valkey_lifespan",
     "web_cache",
     "web_client",
@@ -122,7 +125,11 @@ CacheDep = Annotated[AsyncCache, Depends(web_cache)]
 
 
 class DeadlineMiddleware:
-    """Give each request so many seconds for all that it asks for: see `deadline`."""
+    """Give each request so many seconds for all that it asks for: see `deadline`.
+
+    Its body must be here by then, too, or it is refused with 408: who sends a byte a minute would
+    hold a connection for ever.
+    """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
         self._app, self._seconds = app, seconds
@@ -132,12 +139,29 @@ class DeadlineMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with deadline(self._seconds):
-            await self._app(scope, receive, send)
+        is_complete = False
+
+        async def timely() -> Message:
+            nonlocal is_complete
+            if is_complete:  # what comes now is that the client has gone, and may take its time
+                return await receive()
+            try:
+                message = await within(receive())
+            except DeadlineExceededError:
+                raise ProblemError(_last_of(408, "The request took too long to come.")) from None
+            is_complete = not message.get("more_body", False)
+            return message
+
+        # A server may begin a pipelined request within the one before, and so within its deadline.
+        with unbounded(), deadline(self._seconds):
+            await self._app(scope, timely, send)
 
 
 class BodyLimitMiddleware:
-    """Refuse bodies of more than `most` bytes with 413: announced ones unread, others as they come."""
+    """Refuse bodies of more than `most` bytes with 413: announced ones unread, others as they come.
+
+    The connection is closed then: else the server would read on, to the body's end.
+    """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app, self._most = app, most
@@ -147,7 +171,7 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        problem = Problem(413, f"A body may have {self._most} bytes.")
+        problem = _last_of(413, f"A body may have {self._most} bytes.")
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if not announced.isdigit() or len(announced) > MOST_DIGITS or int(announced) > self._most:
             await problem.response()(scope, receive, send)
@@ -163,3 +187,8 @@ class BodyLimitMiddleware:
             return message
 
         await self._app(scope, bounded, send)
+
+
+def _last_of(status: int, detail: str) -> Problem:
+    """Return a problem after which the connection is closed, as its request was not read."""
+    return Problem(status, detail, headers={"Connection": "close"})

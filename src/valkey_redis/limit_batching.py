@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from valkey_redis.deadline import unbounded, within
+
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -21,11 +23,14 @@ class Batches(Generic[Q, A]):
         self._tasks: set[asyncio.Task[None]] = set()  # a task that nobody holds may vanish
 
     async def ask(self, question: Q) -> A:
-        """Return the answer. A caller who is cancelled before it is sent has asked nothing."""
+        """Return the answer. A caller who is cancelled before it is sent has asked nothing.
+
+        Raises DeadlineExceededError for one who has no time to wait for the others' round trip.
+        """
         if self._is_busy:
             answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
             self._waiting.append((question, answer))
-            return await answer
+            return await within(answer)
         self._is_busy = True
         try:
             return (await self._send([question]))[0]
@@ -38,7 +43,8 @@ class Batches(Generic[Q, A]):
         self._is_busy = bool(batch)
         if batch:
             # A task of its own: a caller who is cancelled leaves, and the others are answered.
-            task = asyncio.ensure_future(self._ask_together(batch))
+            with unbounded():
+                task = asyncio.ensure_future(self._ask_together(batch))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

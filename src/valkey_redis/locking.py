@@ -8,12 +8,7 @@ from typing import Any, TypeVar
 from valkey_redis.client import AsyncValkeyClient, ValkeyClient
 from valkey_redis.commands import Command
 from valkey_redis.deadline import unbounded
-from valkey_redis.errors import (
-    CircuitOpenError,
-    DeadlineExceededError,
-    ServerUnavailableError,
-    ValkeyRedisError,
-)
+from valkey_redis.errors import CircuitOpenError, ServerUnavailableError, ValkeyRedisError
 from valkey_redis.lock_plan import Listen, Send, Steps, Undo, Wait
 from valkey_redis.pubsub import AsyncPubSub, Message, PubSub
 
@@ -72,8 +67,6 @@ class Threads:
         """
         try:
             return self.client.attempt([command])[0], False
-        except (CircuitOpenError, DeadlineExceededError):
-            raise
         except ServerUnavailableError as error:
             try:
                 return self.client.send(command), True
@@ -156,8 +149,6 @@ class Tasks:
         """
         try:
             return (await self.client.attempt([command]))[0], False
-        except (CircuitOpenError, DeadlineExceededError):
-            raise
         except ServerUnavailableError as error:
             try:
                 return await self.client.send(command), True

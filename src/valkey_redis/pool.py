@@ -1,9 +1,10 @@
 """What makes the drivers' blocking pools quicker: where nobody waits, nothing needs a lock."""
 
-from queue import Full, SimpleQueue
+from collections.abc import Callable
+from queue import Empty, Full, SimpleQueue
 from typing import Any, cast
 
-from valkey_redis.deadline import ENDS, check, remaining
+from valkey_redis.deadline import ENDS, check, remaining, shorter
 
 MOMENT = 0.001  # seconds: 0.0 would mean not to wait at all
 
@@ -28,8 +29,12 @@ class QuickLifoQueue:
         self._permits.put(None)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take the top item; raise queue.Empty if there is none in time."""
-        self._permits.get(block, timeout)
+        """Take the top item; raise queue.Empty if there is none in time, and keep to the deadline."""
+        try:
+            self._permits.get(block, timeout if ENDS.get() is None else shorter(timeout))
+        except Empty:
+            check()
+            raise
         return self.queue.pop()
 
     def full(self) -> bool:
@@ -100,18 +105,27 @@ class InTime:
             if self._sock is not None:
                 self._sock.settimeout(self.socket_timeout)
 
+    def send_packed_command(self, *args: Any, **options: Any) -> None:
+        """Send, or raise if the server does not take it within what is left."""
+        self._hurry(cast("Any", super()).send_packed_command, *args, **options)
+
     def read_response(self, *args: Any, **options: Any) -> Any:
         """Return the reply, or raise if it does not come within what is left."""
-        read = cast("Any", super()).read_response
+        # A Sentinel's would stay open after a timeout, with the reply still to come.
+        options.setdefault("disconnect_on_error", True)
+        return self._hurry(cast("Any", super()).read_response, *args, **options)
+
+    def _hurry(self, do: Callable[..., Any], *args: Any, **options: Any) -> Any:
         if ENDS.get() is None or self._sock is None:
-            return read(*args, **options)
+            return do(*args, **options)
         left = remaining()
         if not left:
-            cast("Any", self).disconnect()  # the reply may still come, and be another's
+            if options.get("disconnect_on_error"):
+                cast("Any", self).disconnect()  # the reply may still come, and be another's
             check()
         self._sock.settimeout(min(self.socket_timeout, left or MOMENT))
         try:
-            return read(*args, **options)
+            return do(*args, **options)
         except Exception as error:
             self._explain(error)
             raise

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from valkey_redis.codec import Codec
+from valkey_redis.deadline import check, shorter, within
 from valkey_redis.errors import InvalidArgumentError, ServerTimeoutError, Translated
 
 SUBSCRIBE_TIMEOUT = 5.0  # seconds until the server has confirmed every channel
@@ -72,6 +73,7 @@ class PubSub:
         self._driver.subscribe(*self._channels)
         confirmed, deadline = 0, time.monotonic() + SUBSCRIBE_TIMEOUT
         while confirmed < len(set(self._channels)):
+            check()
             if time.monotonic() > deadline:
                 raise ServerTimeoutError("the subscription was not confirmed")
             event = self._driver.get_message(timeout=0.1)
@@ -92,13 +94,18 @@ class PubSub:
             self._driver.own_pool.disconnect()
 
     def get(self, timeout: float) -> Message | None:
-        """Return the next message, or None after `timeout` seconds without one."""
-        deadline = time.monotonic() + timeout
-        while (left := deadline - time.monotonic()) > 0:
+        """Return the next message, or None after `timeout` seconds without one.
+
+        Raises DeadlineExceededError if the deadline comes first; the subscription goes on.
+        """
+        check()
+        ends = time.monotonic() + (shorter(timeout) or 0.0)
+        while (left := ends - time.monotonic()) > 0:
             with self._errors:
                 event = self._driver.get_message(timeout=left)
             if (message := _read(self._codec, event)) is not None:
                 return message
+        check()
         return None
 
     def __iter__(self) -> Iterator[Message]:
@@ -126,7 +133,7 @@ class AsyncPubSub:
         with self._errors:
             self._driver = self._open()
             try:
-                await self._subscribe()
+                await within(self._subscribe())
             except BaseException:
                 await self.close()
                 raise
@@ -156,13 +163,18 @@ class AsyncPubSub:
             await self._driver.own_pool.disconnect()
 
     async def get(self, timeout: float) -> Message | None:  # noqa: ASYNC109 - a named parameter, as in the sync face
-        """Return the next message, or None after `timeout` seconds without one."""
-        deadline = time.monotonic() + timeout
-        while (left := deadline - time.monotonic()) > 0:
+        """Return the next message, or None after `timeout` seconds without one.
+
+        Raises DeadlineExceededError if the deadline comes first; the subscription goes on.
+        """
+        check()
+        ends = time.monotonic() + (shorter(timeout) or 0.0)
+        while (left := ends - time.monotonic()) > 0:
             with self._errors:
                 event = await self._driver.get_message(timeout=left)
             if (message := _read(self._codec, event)) is not None:
                 return message
+        check()
         return None
 
     async def __aiter__(self) -> AsyncIterator[Message]:

@@ -8,7 +8,12 @@ from itertools import chain
 
 from valkey_redis.client import AsyncValkeyClient, ValkeyClient
 from valkey_redis.decision import Decision
-from valkey_redis.errors import AuthenticationError, CommandError, ServerUnavailableError
+from valkey_redis.errors import (
+    AuthenticationError,
+    CommandError,
+    DeadlineExceededError,
+    ServerUnavailableError,
+)
 from valkey_redis.limit_batching import Batches
 from valkey_redis.limit_plan import LimiterBase, Request, Subject
 
@@ -69,11 +74,11 @@ class AsyncRateLimiter(LimiterBase[AsyncValkeyClient]):
         It is sent once: if the reply is lost, it may have been counted, and `on_outage` decides.
         `key` may be {policy's name: subject}, for the policies that are to be asked.
         """
-        return await self._batches.ask(self._request(key, cost, counts=True))
+        return await self._ask(self._request(key, cost, counts=True))
 
     async def peek(self, key: Subject, cost: int = 1) -> Decision:
         """Return what `hit` would decide now, and count nothing."""
-        return await self._batches.ask(self._request(key, cost, counts=False))
+        return await self._ask(self._request(key, cost, counts=False))
 
     async def reset(self, key: Subject) -> bool:
         """Forget what `key` has used; return whether there was anything.
@@ -81,6 +86,14 @@ class AsyncRateLimiter(LimiterBase[AsyncValkeyClient]):
         Raises ServerUnavailableError if the server does not answer.
         """
         return await self.client.send(self._deletion(key)) > 0
+
+    async def _ask(self, request: Request) -> Decision:
+        try:
+            return await self._batches.ask(request)
+        except DeadlineExceededError:  # while others were asked for
+            decision = self._without_server(request)
+            self._tell([decision])
+            return decision
 
     async def _decide(self, requests: list[Request]) -> list[Decision]:
         groups = self._groups(requests)

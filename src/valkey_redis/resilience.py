@@ -34,7 +34,8 @@ class CircuitBreaker:
     an answer, but one that is no Exception (a cancellation) says nothing.
 
     While a call runs, no lock is held. `clock` must never go back. One breaker is for one thing:
-    a server, or one shard. Safe to share between threads and tasks.
+    a server, or one shard; a call within another one through it is refused where that is a trial.
+    Safe to share between threads and tasks.
     Raises InvalidArgumentError for what it does not take; refused calls raise CircuitOpenError.
     """
 

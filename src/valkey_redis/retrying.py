@@ -85,7 +85,6 @@ class _Repeats:
         self._again(command, failures, error)
 
     def _again(self, command: str, failures: list[Exception], error: Exception) -> None:
-        raise_when_over(error)
         failures.append(error)
         if len(failures) <= self._attempts:
             self.on_retry(command)

@@ -193,7 +193,8 @@ def add_exception_handlers(app: FastAPI, *, logger: logging.Logger | None = None
         assert isinstance(error, AnyHTTPException)  # noqa: S101 - registered for it
         if isinstance(error, ProblemError):
             return error.problem.response(error.instance)
-        if not isinstance(error.detail, str):
+        bodiless = error.status_code in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+        if bodiless or not isinstance(error.detail, str):
             return await http_exception_handler(request, error)
         return Problem(error.status_code, error.detail, headers=error.headers or {}).response()
 

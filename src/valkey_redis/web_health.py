@@ -12,6 +12,7 @@ from valkey_redis.ratelimit import AsyncRateLimiter
 from valkey_redis.web_address import LOOPBACK, is_direct, networks
 from valkey_redis.web_errors import Problem, ProblemError
 from valkey_redis.web_limits import Key, RateLimit
+from valkey_redis.web_openapi import problem_responses
 
 OFTEN_ENOUGH = (SlidingCounter(30, per=60, name="health"),)  # for each address
 
@@ -40,7 +41,8 @@ def health_routes(
     the `operators` alone, networks from which the connection must come without a proxy between;
     to others it says only whether all is well.
     """
-    router, allowed = APIRouter(tags=["health"]), networks(operators)
+    said: dict[int | str, dict[str, Any]] = {503: {"description": "The same, of what is not well"}}
+    router, allowed = APIRouter(tags=["health"], responses=said), networks(operators)
 
     @router.get("/live")
     async def live(health: HealthDep) -> Response:
@@ -52,7 +54,11 @@ def health_routes(
         """Say whether requests are served with the server's help."""
         return _short("ready", is_well=await health.is_ready())
 
-    @router.get("/health/valkey", dependencies=[Depends(RateLimit(limits, key=key))])
+    @router.get(
+        "/health/valkey",
+        dependencies=[Depends(RateLimit(limits, key=key))],
+        responses=problem_responses(429),
+    )
     async def detailed(request: Request, health: HealthDep) -> Response:
         """Show how the server is."""
         status = await health.get_health_status()

@@ -23,23 +23,20 @@ class WebSession:
     """The session of one request: asked for when it is needed, and once; `request.state.session`.
 
     Methods raise as the store's do: while the server is away nobody is known, and no cookie is
-    touched. `login`, `rotate` and `logout` must come before the answer begins (RuntimeError).
+    touched. What changes the cookie must come before the answer begins (RuntimeError).
     """
 
     def __init__(self, store: AsyncSessionStore[Any], id_: str | None) -> None:
         self._store, self._id = store, id_
         self._session: Session[Any] | None = None
         self._is_read = id_ is None
+        self.is_used = False  # whether the answer depends on whose session it is, also on nobody's
         self.has_begun = False  # the answer; its headers are gone then
         self.cookie: str | None = None  # to be set; "" to be taken away
 
-    @property
-    def is_used(self) -> bool:
-        """Whether the answer depends on whose session it is."""
-        return self._id is not None and self._is_read
-
     async def read(self) -> Session[Any] | None:
         """Return the session, None if there is none; this counts as a use."""
+        self.is_used = True
         if not self._is_read:
             self._session = await self._store.read(self._id)
             self._is_read = True
@@ -55,7 +52,11 @@ class WebSession:
 
     async def begin(self, data: Any = None) -> Session[Any]:
         """Return the session, or make one of nobody yet, say for a basket."""
-        return await self.read() or self._give(await self._store.create(None, data))
+        session = await self.read()
+        if session is None:
+            self._require_early()
+            session = self._give(await self._store.create(None, data))
+        return session
 
     async def login(self, user: User, data: Mapping[str, Any] = NOTHING) -> Session[Any]:
         """Make a session of the user, under an id that nobody has seen; set `data` in it.
@@ -144,7 +145,9 @@ class SessionMiddleware:
     `{cookie}`. It has no Max-Age: the store says when a session ends. One that cannot be an id
     counts as none, and so do two of the name, of which one may be another's work. A request that
     changes something and comes from another origin's page is refused with 403: see `is_foreign`,
-    with `origins` for `allowed`. An answer that sets the cookie must not be stored by anybody.
+    with `origins` for `allowed`. An answer that sets the cookie must not be stored by anybody; nor
+    one for which the session was asked for, unless its route sets a Cache-Control of its own: also
+    what nobody is shown is told apart by the cookie alone (Vary).
     """
 
     def __init__(
@@ -199,14 +202,16 @@ class SessionMiddleware:
 
     def _headers(self, session: WebSession, message: Message) -> list[tuple[bytes, bytes]]:
         headers = list(message.get("headers", ()))
-        if session.is_used or session.cookie is not None:
-            headers.append((b"vary", b"Cookie"))
         if session.cookie is not None:
             headers = [(name, value) for name, value in headers if name.lower() != b"cache-control"]
             end = "" if session.cookie else "; Max-Age=0"
             text = f"{self._name}={session.cookie}; {self._attributes}{end}"
-            headers += [(b"set-cookie", text.encode()), (b"cache-control", b"no-store")]
-        return headers
+            headers.append((b"set-cookie", text.encode()))
+        elif not session.is_used:
+            return headers
+        if all(name.lower() != b"cache-control" for name, _ in headers):
+            headers.append((b"cache-control", b"no-store"))
+        return [*headers, (b"vary", b"Cookie")]
 
 
 def web_session(connection: HTTPConnection) -> WebSession:

@@ -1,6 +1,7 @@
 """A primary dies: the clients of a cluster, and of a Sentinel, go on with its replica."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import Any
@@ -10,7 +11,13 @@ import valkey
 from tests.support.backends import KINDS, Kind, every_kind
 from tests.support.waiting import auntil, until
 
-from valkey_redis import AsyncValkeyClient, ServerUnavailableError
+from valkey_redis import (
+    AsyncValkeyClient,
+    DeadlineExceededError,
+    ServerUnavailableError,
+    deadline,
+)
+from valkey_redis.commands import Command
 from valkey_redis.embedded import HOST, EmbeddedServer
 from valkey_redis.embedded_cluster import EmbeddedCluster
 
@@ -64,7 +71,7 @@ async def test_a_connection_that_another_task_closes(cluster: EmbeddedCluster) -
             await write(command)
 
         connection._send_packed_command = close_and_write
-        with pytest.raises(ServerUnavailableError, match="closed by another task"):
+        with pytest.raises(ServerUnavailableError, match="closed by another command"):
             await client.incr("n")
         assert await client.get("n") == 1
 
@@ -163,6 +170,43 @@ async def test_an_unknown_service_is_unavailable(kind: Kind, watched: Watched) -
             await client.get("k")
         assert len(str(caught.value).splitlines()) == 1
         assert await client.is_healthy() is False
+
+
+@every_kind
+async def test_a_late_reply_of_its_primary_is_nobodys(kind: Kind, watched: Watched) -> None:
+    """What a deadline cut off is answered later, on a connection that is used no more."""
+    async with kind.client(watched[2], **QUICK, max_connections=1) as client:
+        await client.set("k", 1)
+        with deadline(0.1), pytest.raises(DeadlineExceededError):
+            await client.send(Command(("BLPOP", "nothing", "0.2"), str))
+        assert [await client.get("k") for _ in range(3)] == [1] * 3
+
+
+@every_kind
+async def test_a_hung_sentinel_is_asked_once_and_not_beyond_the_deadline(kind: Kind) -> None:
+    """The settings say how often: what a driver does with its own Sentinels is not their affair."""
+    slow = {"timeout": 60, "connect_timeout": 60, "retry_attempts": 0}
+    with socket.create_server((HOST, 0)) as hung:
+        url = f"valkey+sentinel://{HOST}:{hung.getsockname()[1]}/{GROUP}"
+        async with kind.client(url, **slow) as client:
+            with deadline(0.2), pytest.raises(DeadlineExceededError):
+                await client.get("k")
+        async with kind.client(url, **slow | {"timeout": 0.2}) as client:
+            with pytest.raises(ServerUnavailableError):
+                await client.get("k")
+        hung.setblocking(False)
+        assert _callers(hung) <= 3
+
+
+def _callers(server: socket.socket) -> int:
+    """Return how many have connected, and nobody has answered."""
+    count = 0
+    while True:
+        try:
+            server.accept()[0].close()
+        except BlockingIOError:
+            return count
+        count += 1
 
 
 @pytest.mark.usefixtures("server")

@@ -1,6 +1,7 @@
 """What observers are told of a client's round trips, over both drivers and faces."""
 
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -22,6 +23,7 @@ from valkey_redis import (
     configure,
     get_client,
 )
+from valkey_redis.commands import Command
 from valkey_redis.embedded import EmbeddedServer
 
 SECRET = "hunter2"  # in every key and value
@@ -101,6 +103,25 @@ async def test_each_round_trip_is_told_once(kind: Kind, server: EmbeddedServer) 
             assert trip.server == f"{kind.driver}://127.0.0.1:{server.port}"
             assert before <= trip.started <= time.time_ns()
             assert trip.seconds > 0
+        assert SECRET not in repr(notes.trips)
+
+
+@every_kind
+async def test_a_refusal_quotes_no_command(kind: Kind, own: EmbeddedServer) -> None:
+    """Drivers quote what failed in a transaction, servers what they do not know: with keys, and values."""
+    notes = Notes()
+    async with observed(kind, own.url, notes) as client:
+        await client.raw.execute_command("CONFIG SET", "maxmemory", 1)
+        unknown = Command(("UNHEARD", SECRET, SECRET), str)
+        for call in (
+            lambda: client.pipeline(transaction=True).set(SECRET, f"{SECRET}) of").execute(),
+            lambda: client.pipeline(transaction=True).add(unknown).get("k").execute(),
+            lambda: client.send(unknown),
+        ):
+            with pytest.raises(CommandError) as caught:
+                await call()
+            assert SECRET not in "".join(traceback.format_exception(caught.value))
+            assert "not allowed" in str(caught.value) or "unknown command" in str(caught.value)
         assert SECRET not in repr(notes.trips)
 
 

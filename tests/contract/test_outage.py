@@ -102,15 +102,16 @@ async def test_every_method_works_without_a_server(scene: Scene, own: Any, how: 
 
 @every_kind
 async def test_after_one_failure_nobody_asks_a_hung_server(
-    scene: Scene, own: EmbeddedServer
+    scene: Scene, own: EmbeddedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One caller pays for one command; the next hundreds send nothing at all."""
+    """One caller pays for one command; the next hundreds send nothing at all, and log nothing."""
     await scene.cache.get("k")
     own.pause()
     scene.recorder.clear()
     for _ in range(20):
         await every_call(scene.cache)
     assert verbs(scene.recorder) == ["MGET"]
+    assert [record.name for record in caplog.records] == ["valkey_redis.breakers"]
     own.resume()
     await scene.recover()
 
@@ -308,6 +309,33 @@ async def test_what_is_closed_leaves_nobody_behind(kind: Kind, own: EmbeddedServ
     until(lambda: not _at_work(), "nobody asks any more")
 
 
+@every_kind
+async def test_what_a_closed_cache_owed_is_delivered_when_it_is_used_again(
+    scene: Scene, own: EmbeddedServer
+) -> None:
+    """Who delivered, and who looked whether the server is back, ended with close(), or in a fork.
+
+    Whoever meets what is owed begins both anew.
+    """
+    await scene.other.set("k", "old")
+    own.pause()
+    assert await scene.cache.invalidate("k") is False
+    await scene.cache.close()
+    scene.cache.own.client.breakers.close()
+    await asyncio.sleep(0)  # a cancelled task ends in the loop's next turn
+    until(lambda: "probe" not in _at_work(), "nobody looks any more")
+    own.resume()
+    assert scene.cache.own._debts
+
+    async def is_new() -> bool:
+        return await scene.cache.get_or_set("k", lambda: "new") == "new" and bool(
+            await scene.cache.exists("k")
+        )
+
+    await auntil(is_new, "the new value is stored")
+    assert await scene.other.get("k") == "new"
+
+
 def _at_work() -> list[str]:
     threads = [thread.name.removeprefix("valkey_redis ") for thread in threading.enumerate()]
     tasks = [getattr(task.get_coro(), "__name__", "") for task in asyncio.all_tasks()]
@@ -331,12 +359,19 @@ def test_what_comes_to_be_owed_anew_while_it_is_deleted_stays_owed() -> None:
 
 
 def test_one_delivers_for_all() -> None:
-    """Whoever owes first must begin to deliver, and once more after all was delivered."""
+    """Whoever owes first must begin to deliver; once more after all was delivered, or if that one died."""
     debts = Debts(["everything"])
-    assert [debts.add([key]) for key in "abc"] == [True, False, False]
+    begun = []
+    for key in "abc":
+        debts.add([key])
+        begun.append(debts.take_on(is_alive=True))
+    assert begun == [True, False, False]
     assert sorted(debts.owed()) == ["a", "b", "c"]
+    assert debts.take_on(is_alive=False) is True
     assert debts.delivered(debts.owed()) is True
-    assert debts.add(["d"]) is True
+    assert debts.take_on(is_alive=False) is False  # there is nothing
+    debts.add(["d"])
+    assert debts.take_on(is_alive=True) is True
 
 
 def test_only_what_is_owed_is_done_without() -> None:

@@ -95,8 +95,13 @@ async def test_without_a_server_it_is_as_was_decided(
 
 
 @every_kind
-async def test_a_hung_server_costs_one_timeout(kind: Kind, own: EmbeddedServer) -> None:
-    """The first caller waits for it; the others are decided without asking, but for a probe."""
+async def test_a_hung_server_costs_one_timeout(
+    kind: Kind, own: EmbeddedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first caller waits for it; the others are decided without asking, but for a probe.
+
+    It is logged once, by the breaker.
+    """
     with Proxy(own.port) as proxy:
         url = f"valkey://127.0.0.1:{proxy.port}"
         async with kind.client(url, **SHORT) as client:
@@ -109,6 +114,7 @@ async def test_a_hung_server_costs_one_timeout(kind: Kind, own: EmbeddedServer) 
                 clock.advance(0)
                 degraded = [(await limiter.hit("k")).is_degraded for _ in range(50)]
             assert degraded == [True] * 50
+            assert [record.name for record in caplog.records] == ["valkey_redis.breakers"]
             assert proxy.seen[b"EVALSHA"] - before == 1
             own.resume()
             await asks_again(limiter)

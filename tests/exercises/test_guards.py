@@ -84,7 +84,7 @@ def owner(node: ast.Attribute) -> str:
     return node.value.id if isinstance(node.value, ast.Name) else ""
 
 
-def tests_that_reach(entry: ExerciseEntry, file: Path) -> set[str]:
+def reaching_tests(entry: ExerciseEntry, file: Path) -> set[str]:
     """Return the tests that can come to a mistake's functions; rather too many than too few."""
     graph = mentions(entry.tests, entry.solution)
     reached = set(functions(file))
@@ -151,7 +151,7 @@ def test_every_mistake_fails_in_its_own_task(number: int, task: int) -> None:
     entry = exercises()[number]
     own = [(m, file) for e, m, file in MISTAKES if e.number == number and m.task == task]
     # Tests that cannot come to what is replaced say of it what they say of the solution.
-    reached = {file.stem: tests_that_reach(entry, file) for _, file in own}
+    reached = {file.stem: reaching_tests(entry, file) for _, file in own}
     inside, outside = {}, {}
     for file, tests in reached.items():
         inside[file] = {test for test in tests if test.startswith(f"test_task{task}_")}

@@ -213,7 +213,7 @@ def test_doctor_finds_nothing_where_nothing_is_wrong(
     workshop: Workshop, server: EmbeddedServer
 ) -> None:
     """Python, packages, server, kernel, port: each is looked at; an own server too."""
-    done = workshop("doctor", VALKEY_URL=f"{server.url}/7")
+    done = workshop("doctor", VALKEY_URL=f"{server.url}/11")
     for what in (
         "Python 3.",
         "embedded Valkey 9",

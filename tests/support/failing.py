@@ -23,7 +23,7 @@ TIMEOUT = 1.0  # seconds until a client of `Failing` gives up
 # Real seconds until a thread is taken to wait for another one, or to be unknown. Where locks are
 # watched nobody waits for so long.
 PATIENCE, CHANCE = 5.0, 0.5
-REFUSED, SILENT, LOST, FULL, WELL = "refused", "silent", "lost", "full", ""
+REFUSED, SILENT, LOST, FULL, DENIED, WELL = "refused", "silent", "lost", "full", "denied", ""
 HARMLESS = READ_ONLY | {"MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH"}
 
 
@@ -31,7 +31,8 @@ class Failing:
     """Let the connection of a scene's client fail: its next trips as `plan` says, others as `always`.
 
     "refused": nobody listens; "silent": nobody answers in time; "lost": the same, but the server
-    has done what it was told; "full": the server refuses what may take memory.
+    has done what it was told; "full": the server refuses what may take memory; "denied": the
+    server refuses the password.
     """
 
     def __init__(self, at: Scene, number: int = 0) -> None:
@@ -57,6 +58,8 @@ class Failing:
         writes = not all(words[0].upper() in HARMLESS for words in commands)
         if fault == REFUSED:
             self._show(commands, valkey.ConnectionError("connection refused"))
+        if fault == DENIED:
+            self._show(commands, valkey.AuthenticationError("WRONGPASS invalid password"))
         if fault == SILENT:
             self.wait()
             self._show(commands, valkey.TimeoutError("no answer in time"))

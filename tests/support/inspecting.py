@@ -1,5 +1,6 @@
 """What exercise 8's tests play with: servers of their own, and a line to one that can be slow."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,7 @@ from workshop.lab import Lab, open_backend
 from workshop.recorder import Sent
 
 THRESHOLD = 1_234_567  # microseconds: what somebody had set
+FULL_LOG = 128  # entries: then the oldest goes for each new one
 HOUR = 3600  # seconds
 
 
@@ -51,7 +53,8 @@ def set_back(server: Any) -> None:
         server.client_kill_filter(_id=client_id)
     pipe = server.pipeline(transaction=False)
     pipe.replicaof("NO", "ONE")
-    pipe.config_set("slowlog-log-slower-than", THRESHOLD, "maxmemory-policy", "noeviction")
+    pipe.config_set("slowlog-log-slower-than", THRESHOLD, "slowlog-max-len", FULL_LOG)
+    pipe.config_set("maxmemory-policy", "noeviction")
     # Each use of a key counts, and is not forgotten after a minute: chance must not matter.
     pipe.config_set("maxmemory", 0, "lfu-log-factor", 0, "lfu-decay-time", 0)
     pipe.flushall()
@@ -108,6 +111,19 @@ def between(client: Any, answer: Callable[[Sent, Callable[[], Any]], Any]) -> No
             return entry.reply
 
     client.connection_pool.connection_class = Between
+
+
+def change_info(client: Any, *fields: str) -> None:
+    """Let what the client hears of INFO, also from a script, hold these fields ("name:value")."""
+
+    def answer(_: Sent, read: Callable[[], Any]) -> Any:
+        reply = read()
+        for field in fields if isinstance(reply, str) else ():
+            name = field.partition(":")[0]
+            reply = re.sub(rf"\b{name}:\d+", field, reply)
+        return reply
+
+    between(client, answer)
 
 
 class Line:

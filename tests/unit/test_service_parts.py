@@ -1,6 +1,7 @@
 """The parts of the users service that need no server: database, passwords, what is nearby, settings."""
 
 import asyncio
+import socket
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
@@ -13,12 +14,21 @@ import pytest_asyncio
 from tests.support.waiting import auntil
 
 from valkey_redis import AsyncCache, AsyncModelStore, AsyncValkeyClient, ValkeyConfig
+from valkey_redis.codec import PydanticCodec
 from valkey_redis.deadline import deadline
 from valkey_redis.errors import CircuitOpenError, ConfigurationError, DeadlineExceededError
-from valkey_redis.examples.service.database import THREADS, WAITING, Database, DatabaseError
+from valkey_redis.examples.service import __main__ as program
+from valkey_redis.examples.service.accounts import HASHES_AT_ONCE, Service
+from valkey_redis.examples.service.database import SLOW, THREADS, WAITING, Database, DatabaseError
 from valkey_redis.examples.service.models import Preferences, Profile, SignUp
-from valkey_redis.examples.service.passwords import hash_password, is_password
-from valkey_redis.examples.service.settings import read_settings
+from valkey_redis.examples.service.passwords import (
+    BLOCK,
+    MEMORY,
+    PASSES,
+    hash_password,
+    is_password,
+)
+from valkey_redis.examples.service.settings import Settings, read_settings
 from valkey_redis.examples.service.users import Nearby, Users
 
 ADA = Profile(id=1, name="Ada")
@@ -56,12 +66,28 @@ async def test_a_query_is_one_transaction(database: Database) -> None:
 
 async def test_a_database_that_fails_is_left_alone(database: Database) -> None:
     """Its own words, which may quote values, are not passed on; the breaker opens."""
-    for _ in range(9):  # with the schema's, ten calls
+    for _ in range(10):
         with pytest.raises(DatabaseError, match=r"^the database: OperationalError$") as raised:
             await database.run("read", locked)
         assert raised.value.__cause__ is None
     with pytest.raises(CircuitOpenError):
         await database.run("read", lambda _: pytest.fail("was asked"))
+
+
+async def test_a_database_that_is_too_slow_is_left_alone(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the requests that wait for it are over: one that left says nothing of it."""
+    assert Settings.model_fields["deadline"].default > SLOW
+    monkeypatch.setattr("valkey_redis.examples.service.database.SLOW", 1e-9)
+    async with Database(database._path, delay=0, on_query=lambda *_: None) as slow:
+        for _ in range(10):
+            await slow.run("read", lambda _: None)
+        with pytest.raises(CircuitOpenError):
+            await slow.run("read", lambda _: pytest.fail("was asked"))
+    for db in slow._connections:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            db.execute("SELECT 1")
 
 
 async def test_no_more_wait_than_can(database: Database) -> None:
@@ -107,6 +133,42 @@ async def test_an_id_is_nobody_elses_ever(tmp_path: Path, database: Database) ->
         await database.run("delete", lambda db: db.execute("DELETE FROM users"))
     with closing(sqlite3.connect(tmp_path / "new" / "users.sqlite3")) as db:
         assert db.execute("SELECT seq FROM sqlite_sequence").fetchone() == (2,)
+
+
+async def test_no_more_passwords_are_hashed_at_once_than_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though whoever asked has left: a thread that works cannot be stopped. Who only waited is dropped."""
+    go, lock, busy, most, done = threading.Event(), threading.Lock(), 0, 0, 0
+
+    def hashing(*_: object, **__: object) -> bytes:
+        nonlocal busy, most, done
+        with lock:
+            busy, done = busy + 1, done + 1
+            most = max(most, busy)
+        go.wait(20)
+        with lock:
+            busy -= 1
+        return b"digest"
+
+    service = Service(*[None] * 4, password_cost=1)  # type: ignore[arg-type]  # only the passwords are asked for
+    monkeypatch.setattr("hashlib.scrypt", hashing)
+    for _ in range(4):
+        with deadline(0.05), pytest.raises(DeadlineExceededError):
+            await service.hashed("given up")
+    go.set()
+    assert (await service.hashed("again")).startswith("scrypt$1$")
+    assert (most, done) == (HASHES_AT_ONCE, HASHES_AT_ONCE + 1)
+    assert not await service.is_right("nobody's", None)
+    assert done == HASHES_AT_ONCE + 2  # as long as a wrong password of somebody
+
+
+def test_the_dearest_password_has_memory() -> None:
+    """The highest cost that the settings take: what scrypt needs (RFC 7914) is allowed to it."""
+    [most] = [
+        rule.le for rule in Settings.model_fields["password_cost"].metadata if hasattr(rule, "le")
+    ]
+    assert 128 * BLOCK * (2**most + PASSES + 2) <= MEMORY
 
 
 def test_passwords_are_salted_and_checked() -> None:
@@ -189,13 +251,17 @@ async def test_what_is_nearby_is_asked_only_in_need(database: Database) -> None:
     """While the cache serves, it alone does: what is nearby may be older than another's write."""
     nearby = Nearby()
     client = AsyncValkeyClient(raw=fakeredis.FakeAsyncValkey())
-    cache = AsyncCache(client)
+    cache = AsyncCache(client, codec=PydanticCodec(Profile | None))  # type: ignore[arg-type]  # as in app.py
     preferences = AsyncModelStore(Preferences, client, prefix="preferences", default_ttl=60)
     users = Users(database, cache, nearby, preferences)
-    nearby.keep(1, ADA)
     assert await users.profile(1) is None
-    nearby.on_cache("service", "error", 0.0, 1)
+    new = SignUp.model_validate({"email": "a@b", "password": "12345678", "name": "Ada"})
+    await users.add(new, "hash")  # and that there was nobody is forgotten
+    old = ADA.model_copy(update={"name": "of a moment ago"})
+    nearby.keep(1, old)
     assert await users.profile(1) == ADA
+    nearby.on_cache("service", "error", 0.0, 1)
+    assert await users.profile(1) == old
     await cache.close()
     await client.close()
 
@@ -213,4 +279,32 @@ def test_wrong_settings_get_one_line(
         read_settings()
     text = str(raised.value)
     assert name.removeprefix("SERVICE_").lower() in text.lower()
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("wrong", ["no database", "a full disk", "a port that is taken"])
+def test_it_does_not_start_and_says_why_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wrong: str
+) -> None:
+    """No traceback: what was given, and what is the matter with it."""
+    file = tmp_path / "users.sqlite3"
+    if wrong == "no database":
+        file.write_text("something else " * 100)
+    if wrong == "a full disk":
+        file = Path("/dev/full/users.sqlite3")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("PORT", str(port))
+        monkeypatch.setenv("SERVICE_DATABASE", str(file))
+        monkeypatch.setenv("SERVICE_PASSWORD_COST", "1")
+        monkeypatch.setenv("VALKEY_URL", "valkey://127.0.0.1:1")
+        with pytest.raises(SystemExit) as raised:
+            program.main()
+    named = (
+        f"PORT={port} of 127.0.0.1: "
+        if wrong == "a port that is taken"
+        else f"SERVICE_DATABASE={file}"
+    )
+    text = str(raised.value)
+    assert text.startswith(f"error: {named}")
     assert "\n" not in text

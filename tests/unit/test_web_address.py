@@ -137,5 +137,11 @@ def test_another_sites_page_is_refused(headers: dict[str, str], *, expected: boo
     """By what browsers say, which no page can forge."""
     given = scope(PEER, host="shop.example", **headers)
     assert is_foreign(given, {"https://app.example"}) is expected
-    assert is_foreign({**given, "method": "GET"}) is False
+    for method in ("GET", "HEAD", "OPTIONS", "TRACE"):
+        assert is_foreign({**given, "method": method}) is False
     assert is_foreign({**given, "type": "websocket"}, {"https://app.example"}) is expected
+
+
+def test_who_says_nothing_of_its_host_is_not_the_same() -> None:
+    """An origin without a host ("null"), and a request without one (HTTP/1.0), are not alike."""
+    assert is_foreign(scope(PEER, origin="null")) is True

@@ -4,13 +4,13 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI, HTTPException
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from valkey_redis import (
     AuthenticationError,
@@ -35,7 +35,7 @@ from valkey_redis.web_errors import (
 SECRET = "planted-secret"
 ERRORS = [
     (ServerUnavailableError(SECRET), 503, "1"),
-    (CircuitOpenError(SECRET, 0.2), 503, "1"),
+    (CircuitOpenError(SECRET, 0.0), 503, "1"),
     (CircuitOpenError(SECRET, 2.1), 503, "3"),
     (OutOfMemoryError(SECRET), 503, "1"),
     (ServerTimeoutError(SECRET), 504, None),
@@ -161,6 +161,16 @@ async def test_the_log_says_what_was_being_done(
     assert (told["op"], told["endpoint"], record.name) == (op, endpoint, logger)
 
 
+async def test_the_log_may_be_ones_own(caplog: pytest.LogCaptureFixture) -> None:
+    """Of all that an application answers."""
+    app = application()
+    add_exception_handlers(app, logger=logging.getLogger("theirs"))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client:
+        await client.get("/errors/0")
+    assert [record.name for record in caplog.records] == ["theirs"]
+
+
 async def test_without_handlers_the_status_is_right_all_the_same() -> None:
     """FastAPI answers an HTTPException by itself."""
     transport = httpx.ASGITransport(application())
@@ -185,7 +195,9 @@ async def test_a_refusal_names_its_policies(client: httpx.AsyncClient) -> None:
 async def test_other_errors_are_problems_too(client: httpx.AsyncClient) -> None:
     """What FastAPI raises itself; what an application says with structure stays as it is."""
     assert check(await client.get("/nowhere"), 404)["title"] == "Not Found"
-    assert check(await client.post("/refused"), 405)["detail"] == "Method Not Allowed"
+    wrong = await client.post("/refused")
+    assert check(wrong, 405)["detail"] == "Method Not Allowed"
+    assert wrong.headers["allow"] == "GET"
     theirs = await client.get("/structured")
     assert (theirs.status_code, theirs.json()) == (418, {"detail": {"of": "theirs"}})
     assert theirs.headers["x-own"] == "1"
@@ -223,16 +235,41 @@ async def test_a_bug_is_a_problem_too() -> None:
             await client.get("/")
 
 
-async def test_a_thousand_errors_are_not_told() -> None:
-    """An answer's size is bounded, whatever the request's was."""
+async def test_an_answer_without_a_body_has_none() -> None:
+    """304 and 204: a server would break off the connection at the first byte."""
     app = FastAPI()
     add_exception_handlers(app)
 
+    @app.get("/{status}")
+    async def unchanged(status: int) -> None:
+        raise HTTPException(status, headers={"ETag": '"1"'})
+
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client:
+        for status in (204, 304):
+            response = await client.get(f"/{status}")
+            assert (response.status_code, response.content) == (status, b"")
+            assert response.headers["etag"] == '"1"'
+            assert "content-type" not in response.headers
+
+
+async def test_a_thousand_errors_are_not_told() -> None:
+    """An answer's size is bounded, whatever the request's was: how many, and each."""
+    app = FastAPI()
+    add_exception_handlers(app)
+
+    def refuse(given: str) -> str:
+        raise ValueError(given)
+
     @app.post("/")
-    async def numbers(given: list[int]) -> int:
+    async def texts(given: dict[str, Annotated[str, AfterValidator(refuse)]]) -> int:
         return len(given)
 
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client:
-        response = await client.post("/", json=["x"] * 1000)
-    assert len(check(response, 422)["errors"]) == 20
+        response = await client.post(
+            "/", json={f"{i}{'x' * 1000}": "y" * 1000 for i in range(1000)}
+        )
+    errors = check(response, 422)["errors"]
+    assert len(errors) == 20
+    assert {(len(error["loc"][1]), len(error["msg"])) for error in errors} == {(60, 200)}

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import httpx
 import pytest
 import pytest_asyncio
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from tests.support.waiting import auntil
 
 from valkey_redis import (
+    AsyncCache,
     AsyncRateLimiter,
     AsyncValkeyClient,
     Decision,
@@ -19,9 +20,10 @@ from valkey_redis import (
     SlidingCounter,
     ValkeyConfig,
 )
-from valkey_redis.deadline import remaining
+from valkey_redis.deadline import deadline, remaining
 from valkey_redis.embedded import EmbeddedServer
 from valkey_redis.fastapi import (
+    BodyLimitMiddleware,
     ByAddress,
     CacheDep,
     ClientDep,
@@ -96,9 +98,10 @@ async def test_a_key_may_be_anything_of_the_request(valkey: AsyncValkeyClient, n
         seen.append(decision.remaining)
 
     async with browser(app) as client:
-        for token, status in [("a", 200), ("a", 200), ("a", 429), ("b", 200)]:
+        for token, status in [("a", 200), ("a", 200), ("a", 429), ("b", 200), ("x" * 999, 200)]:
             assert (await client.get("/", headers={"token": token})).status_code == status
-    assert seen == [6, 2, 6]
+    assert seen == [6, 2, 6, 6]
+    assert not [key async for key in valkey.raw.scan_iter(f"*{'x' * 201}*")]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +205,15 @@ async def test_a_websocket_is_refused_before_it_is_accepted(
     [accepted] = await call(limited, {"type": "websocket"})
     assert accepted["type"] == "websocket.accept"
     assert b"ratelimit" in dict(accepted["headers"])
-    assert await call(limited, {"type": "websocket"}) == [{"type": "websocket.close", "code": 1013}]
+    received = []
+
+    async def connects() -> Message:
+        received.append("handshake")  # which the server waits for us to take
+        return {"type": "websocket.connect"}
+
+    refused = [{"type": "websocket.close", "code": 1013}]
+    assert await call(limited, {"type": "websocket"}, connects) == refused
+    assert received == ["handshake"]
     assert await call(limited, {"type": "lifespan"}) == [{"type": "websocket.accept"}]
 
 
@@ -261,14 +272,20 @@ async def test_an_application_comes_up_while_its_server_is_away() -> None:
 
 
 async def test_the_lifespan_closes_what_it_opened(server: EmbeddedServer) -> None:
-    """A client of one's own, too; and it may begin again."""
+    """A client and a cache of one's own, too; and it may begin again."""
     client = AsyncValkeyClient(server.config)
-    app = FastAPI(lifespan=valkey_lifespan(client))
+    cache = AsyncCache(client)
+    app = FastAPI(lifespan=valkey_lifespan(client, cache=cache))
     for _ in range(2):
         async with app.router.lifespan_context(app):
             assert app.state.valkey is client
+            assert app.state.valkey_cache is cache
+            task = asyncio.create_task(asyncio.Event().wait())
+            task.add_done_callback(cache._tasks.discard)
+            cache._tasks.add(task)
             await app.state.valkey_cache.set("lifespan", 1)
             assert await app.state.valkey_cache.get("lifespan") == 1
+        assert task.cancelled()
         pool = client.raw.connection_pool
         assert not any(one.is_connected for one in pool._available_connections)
 
@@ -287,6 +304,83 @@ async def test_a_request_has_a_deadline() -> None:
     assert left[0] is not None
     assert 0 < left[0] <= 30
     assert remaining() is None
+
+
+async def test_a_pipelined_request_has_a_deadline_of_its_own() -> None:
+    """A server may begin it within the one before, whose time is nearly over."""
+    left = []
+
+    async def served(_scope: Message, _receive: Any, _send: Any) -> None:
+        left.append(remaining())
+
+    with deadline(1):
+        await call(DeadlineMiddleware(served, seconds=30), {"type": "http"})
+    assert left[0] is not None
+    assert left[0] > 1
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    """408, and the connection is closed: its rest is not read."""
+    app, came = FastAPI(), iter([{"type": "http.request", "body": b"{", "more_body": True}])
+
+    @app.post("/")
+    async def root(given: dict[str, str]) -> int:
+        return len(given)
+
+    async def slowly() -> Message:
+        message = next(came, None)
+        return message or await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]  # never
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "headers": headers, "query_string": b""}
+    async with asyncio.timeout(20):
+        [start, _] = await call(DeadlineMiddleware(app, seconds=0.05), scope, slowly)
+    assert start["status"] == 408
+    assert (b"connection", b"close") in start["headers"]
+
+
+async def test_who_waits_for_the_client_to_go_may_wait() -> None:
+    """Once the body is here, though the time is over: a stream may take longer."""
+    came = iter(["http.request", "http.disconnect"])
+
+    async def slowly() -> Message:
+        kind = next(came)
+        if kind == "http.disconnect":
+            await asyncio.sleep(0)
+        return {"type": kind}
+
+    async def served(_scope: Message, receive: Any, _send: Any) -> None:
+        assert [(await receive())["type"] for _ in range(2)] == ["http.request", "http.disconnect"]
+
+    await call(DeadlineMiddleware(served, seconds=0), {"type": "http"}, slowly)
+
+
+async def test_a_body_has_no_byte_more_than_the_limit() -> None:
+    """Announced, or as it comes; the connection is closed, as the rest is not read."""
+    app = FastAPI()
+    add_exception_handlers(app)
+
+    @app.post("/")
+    async def root(request: Request) -> int:
+        return len(await request.body())
+
+    app.add_middleware(BodyLimitMiddleware, most=10)
+
+    async def parts(length: int) -> AsyncIterator[bytes]:
+        for _ in range(length):
+            yield b"x"
+
+    async with browser(app) as client:
+        for content in (b"x" * 10, parts(10)):
+            assert (await client.post("/", content=content)).json() == 10
+        refused = [await client.post("/", content=content) for content in (b"x" * 11, parts(11))]
+        refused += [
+            await client.post("/", headers={"content-length": announced})
+            for announced in ("-1", "1e1", "+5", "", "0" * 18 + "1")
+        ]
+    for answer in refused:
+        assert answer.status_code == 413
+        assert answer.headers["connection"] == "close"
 
 
 async def test_a_policy_limits_again_when_the_server_is_back() -> None:
@@ -313,11 +407,16 @@ async def test_health_is_limited_itself(server: EmbeddedServer, *, is_away: bool
     url = "valkey://127.0.0.1:1" if is_away else server.url
     app = FastAPI(lifespan=valkey_lifespan(ValkeyConfig(url=url, retry_attempts=0)))
     add_exception_handlers(app)
-    app.include_router(health_routes())
+    app.include_router(health_routes(key=ByAddress(["10.0.0.0/8"])))
     address = f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
-    async with app.router.lifespan_context(app), browser(app, address) as client:
+    async with app.router.lifespan_context(app), browser(app, "10.0.0.1") as client:
+        client.headers["x-forwarded-for"] = address
         answers = [await client.get("/health/valkey") for _ in range(31)]
         assert [answer.status_code for answer in answers] == [503 if is_away else 200] * 30 + [429]
         assert answers[-1].headers["content-type"] == "application/problem+json"
         assert answers[0].json() == {"healthy": not is_away}
+        assert answers[0].headers["cache-control"] == "no-store"
+        another = {"x-forwarded-for": address.replace("db8", "db9")}
+        other = await client.get("/health/valkey", headers=another)
+        assert other.status_code != 429
         assert (await client.get("/live")).status_code == 200

@@ -1,6 +1,7 @@
 """The users service, over HTTP: what it is there for."""
 
 import signal
+import socket
 from pathlib import Path
 
 from prometheus_client.openmetrics.parser import (
@@ -10,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from tests.support.service import PASSWORD, Browser, Service, check_problem, running
 
 from valkey_redis import ValkeyClient, ValkeyConfig
-from valkey_redis.embedded import EmbeddedServer
+from valkey_redis.embedded import HOST, EmbeddedServer
+from valkey_redis.examples.service.models import SignUp
 
 
 def test_a_users_life(server: EmbeddedServer, browser: Browser, email: str) -> None:
@@ -129,17 +131,38 @@ def test_operators_see_more(service: Service) -> None:
 
 
 def test_the_api_has_a_page(service: Service) -> None:
-    """Every route is on it, but for the metrics."""
-    assert service.get("/docs").status_code == 200
-    paths = service.get("/openapi.json").json()["paths"]
+    """Every route is on it, but for the metrics, with its errors; the examples can be sent as they are."""
+    page = service.get("/docs")
+    assert page.status_code == 200
+    assert page.headers["x-frame-options"] == "DENY"
+    assert page.headers["x-content-type-options"] == "nosniff"
+    api = service.get("/openapi.json").json()
+    paths = api["paths"]
+    for errors in (paths["/login"]["post"]["responses"], paths["/me"]["patch"]["responses"]):
+        for status in ("401", "422", "429", "503", "504"):
+            told = errors[status]["content"]["application/problem+json"]
+            assert told["example"]["status"] == int(status)
+            assert set(told["schema"]["required"]) <= set(told["example"])
+        assert "Retry-After" in errors["429"]["headers"]
+    assert "429" in paths["/health/valkey"]["get"]["responses"]
+    fields = api["components"]["schemas"]["SignUp"]["properties"]
+    SignUp.model_validate({name: field["examples"][0] for name, field in fields.items()})
     assert {"/users/{user_id}", "/login", "/devices/{handle}", "/health/valkey"} <= set(paths)
     assert "/metrics" not in paths
 
 
 def test_it_brings_a_server_of_its_own(server: EmbeddedServer, tmp_path: Path) -> None:
-    """Where the environment names none; and Ctrl-C ends both, without a traceback."""
+    """Where the environment names none; and Ctrl-C ends both, without a traceback.
+
+    A request of which only a half was sent does not keep it.
+    """
     assert server.is_running  # decides on the platform
-    with running("", tmp_path, SERVICE_TRACES_FILE="", PORT="0") as own:
+    half = b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"
+    with (
+        running("", tmp_path, SERVICE_TRACES_FILE="", SERVICE_DEADLINE="2") as own,
+        socket.create_connection((HOST, own.port)) as slow,
+    ):
+        slow.sendall(half)
         assert own.get("/ready").status_code == 200
         [shard] = own.get("/health/valkey").json()["shards"]
         own.process.send_signal(signal.SIGINT)

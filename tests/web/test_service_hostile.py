@@ -186,6 +186,7 @@ def test_bodies_that_are_malformed(browser: Browser, body: bytes) -> None:
         "/users/9007199254740993",
         "/users/99999999999999999999999",
         "/users/" + "9" * 5000,
+        "/users/1/",  # no redirect: it would name the host that the client made up
         "/users/1%00",
         "/users/1%0d%0aX-Injected:%201",
         "/users/%ff",

@@ -48,10 +48,20 @@ async def mine(session: LoggedIn) -> Any:
 
 
 @router.post("/basket")
-async def basket(session: WebSessionDep) -> None:
-    """Begin one."""
+async def basket(session: WebSessionDep) -> Any:
+    """Begin one, and look into it."""
     await session.begin()
     await session.update({"basket": 1})
+    found = await session.read()
+    return found and found.data
+
+
+@router.get("/front")
+async def front(session: WebSessionDep, response: Response) -> str:
+    """Greet who is known, and say oneself how to store that."""
+    response.headers["Cache-Control"] = "private, max-age=5"
+    found = await session.read()
+    return f"hello {found.user}" if found else "hello"
 
 
 @router.post("/login/{user}")
@@ -100,14 +110,15 @@ async def slow_logout(session: WebSessionDep) -> Any:
 
 @router.get("/late")
 async def late(session: WebSessionDep) -> StreamingResponse:
-    """Log in while the answer is under way."""
+    """Try to change the cookie while the answer is under way."""
 
     async def parts() -> AsyncIterator[str]:
         yield "the answer has begun"
-        try:
-            await session.login("ada")
-        except RuntimeError:
-            yield ": too late"
+        for change in (session.login("ada"), session.begin(), session.rotate(), session.logout()):
+            try:
+                await change
+            except RuntimeError:
+                yield ": too late"
 
     return StreamingResponse(parts())
 
@@ -173,10 +184,11 @@ async def test_the_cookie_is_the_strictest(app: FastAPI) -> None:
 
 
 async def test_without_tls_the_cookie_has_a_plain_name(valkey: AsyncValkeyClient) -> None:
-    """A browser takes a __Host- cookie by TLS only."""
+    """A browser takes a __Host- cookie by TLS only. An origin that may send requests is named."""
     store: AsyncSessionStore[Any] = AsyncSessionStore(valkey, namespace=secrets.token_hex(4))
-    browser = Browser(application(store, secure=False, cookie="sid"), "sid")
-    answer = await browser.ask("POST", "/login/ada")
+    settings = {"secure": False, "cookie": "sid", "origins": ["http://app.example"]}
+    browser = Browser(application(store, **settings), "sid")
+    answer = await browser.ask("POST", "/login/ada", origin="http://app.example")
     assert "Secure" not in answer.headers["set-cookie"]
     assert (await browser.ask("GET", "/mine")).json() == "ada"
 
@@ -204,6 +216,23 @@ async def test_a_session_is_read_once(app: FastAPI, recorder: Recorder) -> None:
     assert answer.headers["vary"] == "Cookie"
     assert "set-cookie" not in answer.headers
     assert len(recorder.sent) == 1
+
+
+async def test_what_a_session_decides_is_in_no_cache_between(app: FastAPI) -> None:
+    """Neither what nobody is shown, nor a refusal; a route may say otherwise."""
+    browser = Browser(app)
+    for cookie in ("", "nonsense", secrets.token_urlsafe(60)[:59]):
+        browser.cookie = cookie
+        for path in ("/who", "/mine"):
+            answer = await browser.ask("GET", path)
+            assert answer.headers.get_list("vary") == ["Cookie"]
+            assert answer.headers.get_list("cache-control") == ["no-store"]
+    await browser.ask("POST", "/login/ada")
+    for given in ("", browser.cookie):
+        browser.cookie = given
+        answer = await browser.ask("GET", "/front")
+        assert answer.headers.get_list("vary") == ["Cookie"]
+        assert answer.headers.get_list("cache-control") == ["private, max-age=5"]
 
 
 async def test_what_cannot_be_an_id_costs_no_round_trip(app: FastAPI, recorder: Recorder) -> None:
@@ -260,8 +289,10 @@ async def test_another_stores_id_is_unknown(app: FastAPI, valkey: AsyncValkeyCli
 async def test_login_keeps_the_basket_under_a_new_id(app: FastAPI) -> None:
     """The id of before, which others may know, is dead."""
     browser = Browser(app)
-    await browser.ask("POST", "/basket")
+    assert (await browser.ask("POST", "/basket")).json() == {"basket": 1}
     before = browser.cookie
+    nobody = await browser.ask("GET", "/mine")
+    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Cookie")
     await browser.ask("POST", "/login/ada")
     answer = await browser.ask("GET", "/who")
     assert answer.json() == {"user": "ada", "data": {"basket": 1, "device": "test"}}
@@ -347,10 +378,13 @@ async def test_another_origins_page_changes_nothing(app: FastAPI, recorder: Reco
     assert answer.json() is True
 
 
-async def test_after_the_answer_began_no_cookie_can_be_set(app: FastAPI) -> None:
+async def test_after_the_answer_began_no_cookie_can_be_set(
+    app: FastAPI, recorder: Recorder
+) -> None:
     """A session whose id nobody learns is not made: it says so."""
     answer = await Browser(app).ask("GET", "/late")
-    assert answer.text == "the answer has begun: too late"
+    assert answer.text == "the answer has begun" + ": too late" * 4
+    assert recorder.sent == []
 
 
 async def test_while_the_server_is_away_nobody_is_known() -> None:

@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
 
@@ -21,9 +23,17 @@ from valkey_redis.examples.service.models import (
 )
 from valkey_redis.examples.service.passwords import hash_password, is_password
 from valkey_redis.examples.service.users import Users
-from valkey_redis.fastapi import ByAddress, LoggedIn, WebSessionDep, admit, handle_valkey_exceptions
+from valkey_redis.fastapi import (
+    ByAddress,
+    LoggedIn,
+    WebSessionDep,
+    admit,
+    handle_valkey_exceptions,
+    problem_responses,
+)
 from valkey_redis.ratelimit import AsyncRateLimiter
 
+T = TypeVar("T")
 HASHES_AT_ONCE = 2  # each takes a core, and 16 MiB
 LONGEST_DEVICE = 120  # characters of a User-Agent
 
@@ -39,20 +49,23 @@ class Service:
     password_cost: int
 
     def __post_init__(self) -> None:
-        self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
+        self._threads = ThreadPoolExecutor(HASHES_AT_ONCE, thread_name_prefix="hash")
         # For whom nobody knows: to be told so must take as long as a wrong password.
         self._nobodys = hash_password("nobody's", self.password_cost)
 
     async def hashed(self, password: str) -> str:
         """Return a password's hash."""
-        async with self._hashing:
-            return await asyncio.to_thread(hash_password, password, self.password_cost)
+        return await self._in_turn(hash_password, password, self.password_cost)
 
     async def is_right(self, password: str, stored: str | None) -> bool:
         """Return whether the password is right; of nobody's, none is."""
-        async with self._hashing:
-            known = stored or self._nobodys
-            return await asyncio.to_thread(is_password, password, known) and stored is not None
+        known = stored or self._nobodys
+        return await self._in_turn(is_password, password, known) and stored is not None
+
+    async def _in_turn(self, work: Callable[..., T], *args: object) -> T:
+        # A thread that works cannot be stopped, and stays one of the few; who waits can leave.
+        loop = asyncio.get_running_loop()
+        return await within(loop.run_in_executor(self._threads, work, *args))
 
 
 def _service(request: Request) -> Service:
@@ -61,23 +74,27 @@ def _service(request: Request) -> Service:
 
 
 ServiceDep = Annotated[Service, Depends(_service)]
-router = APIRouter()
+router = APIRouter(responses=problem_responses())
+KNOWN = problem_responses(401)  # of a route for users who are logged in
 
 
-@router.post("/users", status_code=201, tags=["users"])
+@router.post("/users", status_code=201, tags=["users"], responses=problem_responses(409))
 async def sign_up(
     new: SignUp, request: Request, response: Response, service: ServiceDep
 ) -> Account:
-    """Make an account. Limited before anything is done: a password's hash is dear on purpose."""
+    """Make an account. Limited before anything is done: a password's hash is dear on purpose.
+
+    That an address is taken is told: only a mail to it could say so to its owner alone.
+    """
     admit(await service.sign_ups.hit(service.address(request)), response)
-    password = await within(service.hashed(new.password.get_secret_value()))
+    password = await service.hashed(new.password.get_secret_value())
     try:
         return await service.users.add(new, password)
     except sqlite3.IntegrityError:
         raise HTTPException(409, "There is an account of this address.") from None
 
 
-@router.get("/users/{user_id}", tags=["users"])
+@router.get("/users/{user_id}", tags=["users"], responses=problem_responses(404))
 @handle_valkey_exceptions("read a profile", endpoint="/users/{user_id}")
 async def read_profile(user_id: Annotated[Id, Path()], service: ServiceDep) -> Profile:
     """Show what everybody may see of a user: from the cache, if it can be."""
@@ -87,7 +104,7 @@ async def read_profile(user_id: Annotated[Id, Path()], service: ServiceDep) -> P
     return profile
 
 
-@router.post("/login", tags=["sessions"])
+@router.post("/login", tags=["sessions"], responses=KNOWN)
 async def login(
     given: Credentials,
     request: Request,
@@ -106,7 +123,7 @@ async def login(
     admit(await service.logins.hit(who), response)
     found = await service.users.password(given.email)
     password = given.password.get_secret_value()
-    if not await within(service.is_right(password, found and found[1])) or found is None:
+    if not await service.is_right(password, found and found[1]) or found is None:
         raise HTTPException(
             401, "No account has this address and password.", {"WWW-Authenticate": "Cookie"}
         )
@@ -121,13 +138,13 @@ async def logout(session: WebSessionDep) -> None:
     await session.logout()
 
 
-@router.post("/logout/everywhere", tags=["sessions"])
+@router.post("/logout/everywhere", tags=["sessions"], responses=KNOWN)
 async def logout_everywhere(session: WebSessionDep) -> dict[str, int]:
     """End all sessions of the user, on all devices."""
     return {"ended": await session.logout_everywhere()}
 
 
-@router.get("/devices", tags=["sessions"])
+@router.get("/devices", tags=["sessions"], responses=KNOWN)
 async def devices(current: LoggedIn, session: WebSessionDep) -> list[Device]:
     """Show where the user is logged in."""
     return [
@@ -141,7 +158,12 @@ async def devices(current: LoggedIn, session: WebSessionDep) -> list[Device]:
     ]
 
 
-@router.delete("/devices/{handle}", status_code=204, tags=["sessions"])
+@router.delete(
+    "/devices/{handle}",
+    status_code=204,
+    tags=["sessions"],
+    responses={**KNOWN, **problem_responses(404)},
+)
 async def revoke(
     handle: Annotated[str, Path(max_length=64)], _: LoggedIn, session: WebSessionDep
 ) -> None:
@@ -150,13 +172,13 @@ async def revoke(
         raise HTTPException(404, "There is no such device.")
 
 
-@router.get("/me", tags=["users"])
+@router.get("/me", tags=["users"], responses=KNOWN)
 async def read_me(current: LoggedIn, service: ServiceDep) -> Account:
     """Show users themselves."""
     return await _account(current.user, service)
 
 
-@router.patch("/me", tags=["users"])
+@router.patch("/me", tags=["users"], responses=KNOWN)
 async def rename_me(change: Rename, current: LoggedIn, service: ServiceDep) -> Account:
     """Take another name: everybody sees it at once."""
     account = await _account(current.user, service)
@@ -164,7 +186,7 @@ async def rename_me(change: Rename, current: LoggedIn, service: ServiceDep) -> A
     return account.model_copy(update={"name": change.name})
 
 
-@router.delete("/me", status_code=204, tags=["users"])
+@router.delete("/me", status_code=204, tags=["users"], responses=KNOWN)
 async def delete_me(current: LoggedIn, session: WebSessionDep, service: ServiceDep) -> None:
     """Delete the account. Sessions end first: if that fails, nothing has happened yet."""
     account = await _account(current.user, service)
@@ -172,13 +194,13 @@ async def delete_me(current: LoggedIn, session: WebSessionDep, service: ServiceD
     await service.users.delete(account.id)
 
 
-@router.get("/me/preferences", tags=["preferences"])
+@router.get("/me/preferences", tags=["preferences"], responses=KNOWN)
 async def read_preferences(current: LoggedIn, service: ServiceDep) -> Preferences:
     """Show what the user prefers, or what most do."""
     return await service.users.preferences.get(str(current.user)) or Preferences()
 
 
-@router.put("/me/preferences", tags=["preferences"])
+@router.put("/me/preferences", tags=["preferences"], responses=KNOWN)
 async def set_preferences(
     given: Preferences, current: LoggedIn, service: ServiceDep
 ) -> Preferences:

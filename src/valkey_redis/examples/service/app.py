@@ -106,7 +106,11 @@ def create_app(settings: Settings, config: ValkeyConfig) -> FastAPI:
             async with database, valkey_lifespan(client, cache=cache)(app):
                 yield
 
-    app = FastAPI(title="Users", lifespan=lifespan)
+    app = FastAPI(
+        title="Users",
+        lifespan=lifespan,
+        redirect_slashes=False,  # a redirect would name the host that the client made up
+    )
     add_exception_handlers(app)
     app.include_router(router)
     app.include_router(health_routes(operators=settings.operators, key=address))

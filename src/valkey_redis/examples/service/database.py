@@ -17,11 +17,12 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from valkey_redis.deadline import within
-from valkey_redis.errors import ServerUnavailableError
+from valkey_redis.errors import ConfigurationError, ServerUnavailableError
 from valkey_redis.resilience import CircuitBreaker
 
 T = TypeVar("T")
 THREADS, WAITING = 4, 100
+BUSY, SLOW = 1.0, 1.0  # seconds: waited for another process's write; a query, or its wait
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (
     id INTEGER PRIMARY KEY AUTOINCREMENT,  -- a deleted user's id is nobody else's, ever
@@ -37,26 +38,36 @@ class DatabaseError(ServerUnavailableError):
     """The database does not answer, or has no time for more; its own words may quote values."""
 
 
+def make(path: Path) -> None:
+    """Make the file and its table, if there is none; raise ConfigurationError, one line, if it cannot."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=BUSY)) as db:
+            db.execute("PRAGMA journal_mode=WAL").close()  # readers do not wait for the writer
+            db.execute(SCHEMA)
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigurationError(f"SERVICE_DATABASE={path}: {error}") from None
+
+
 class Database:
     """SQLite for asyncio, as a context manager: `await database.run("name", query)`.
 
-    `query(connection)` runs in a thread.
-
-    `delay` makes each query take so many seconds longer. `on_query(name, seconds)` is told of each.
+    `query(connection)` runs in a thread. `delay` makes each query take so many
+    seconds longer. `on_query(name, seconds)` is told of each.
     """
 
     def __init__(self, path: Path, *, delay: float, on_query: OnQuery) -> None:
         self._path, self._delay, self._on_query = path, delay, on_query
-        self.breaker = CircuitBreaker("database", failures=(DatabaseError,), slow_after=2.0)
+        # Slower than SLOW counts as failed; a request's deadline comes later, or none ever would.
+        self.breaker = CircuitBreaker("database", failures=(DatabaseError,), slow_after=SLOW)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         self._own = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._asked = 0
 
     async def __aenter__(self) -> Self:
-        """Make the file and its table, if there is none."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        await self.run("schema", lambda db: db.execute(SCHEMA))
+        """Make the file, if there is none; see `make`."""
+        await asyncio.to_thread(make, self._path)
         return self
 
     async def run(self, name: str, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -105,9 +116,7 @@ class Database:
         """Return this thread's connection."""
         if not hasattr(self._own, "db"):
             # Used by this thread alone, but closed by another.
-            self._own.db = sqlite3.connect(self._path, timeout=1.0, check_same_thread=False)
+            self._own.db = sqlite3.connect(self._path, timeout=BUSY, check_same_thread=False)
             self._connections.append(self._own.db)
-            with closing(self._own.db.execute("PRAGMA journal_mode=WAL")):
-                pass  # readers do not wait for the writer
         db: sqlite3.Connection = self._own.db
         return db

@@ -1,27 +1,25 @@
 """What comes in and goes out. Whatever becomes a part of a key has a greatest length here."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints
 
 
-def _is_text(value: str | SecretStr) -> Any:
-    """Refuse a lone surrogate: JSON can hold this half of a character, but nothing can store it."""
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
+def _is_text(value: SecretStr) -> SecretStr:
+    """Refuse a lone surrogate, as `str` does: JSON can hold this half of a character, UTF-8 cannot."""
+    if any("\ud800" <= letter <= "\udfff" for letter in value.get_secret_value()):
         raise ValueError("takes text")
     return value
 
 
-Text = AfterValidator(_is_text)
 Id = Annotated[int, Field(ge=1, le=2**53)]
 Name = Annotated[
     str,
     StringConstraints(
         strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$"
     ),
-    Text,
+    Field(examples=["Ada Lovelace"]),
 ]
 Email = Annotated[
     str,
@@ -31,10 +29,14 @@ Email = Annotated[
         max_length=254,
         pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$",
     ),
-    Text,
+    Field(examples=["ada@example.com"]),
 ]
 # Its length is bounded since the hash's cost grows with it; SecretStr keeps it out of reprs.
-Password = Annotated[SecretStr, Field(min_length=8, max_length=128), Text]
+Password = Annotated[
+    SecretStr,
+    Field(min_length=8, max_length=128, examples=["correct horse"]),
+    AfterValidator(_is_text),
+]
 
 
 class Credentials(BaseModel):

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 
 # With a cost of 2^14: 16 MiB and five passes (OWASP, Password Storage Cheat Sheet).
 BLOCK, PASSES = 8, 5
-MEMORY = 64 * 2**20  # bytes, at most
+MEMORY = 256 * 2**20  # bytes, at most: a cost of 2^17 takes half of it
 
 
 def hash_password(password: str, cost: int = 14) -> str:
@@ -25,6 +25,4 @@ def is_password(password: str, stored: str) -> bool:
 
 
 def _scrypt(password: str, salt: bytes, cost: int) -> bytes:
-    return hashlib.scrypt(
-        password.encode(), salt=salt, n=2**cost, r=BLOCK, p=PASSES, maxmem=MEMORY * 2
-    )
+    return hashlib.scrypt(password.encode(), salt=salt, n=2**cost, r=BLOCK, p=PASSES, maxmem=MEMORY)

@@ -20,7 +20,8 @@ class Settings(BaseSettings):
     # 0: any that is free.
     port: int = Field(8000, ge=0, le=65535, validation_alias=AliasChoices("PORT", "SERVICE_PORT"))
     database: Path = Path(".workshop/users.sqlite3")
-    # Whose X-Forwarded-For is believed, and who sees the metrics: nobody, and this host.
+    # Whose X-Forwarded-For is believed, and who sees the metrics: nobody, and this host. Behind a
+    # proxy here that adds no such header, all come from this host: operators are '[]' then.
     trusted_proxies: tuple[str, ...] = ()
     operators: tuple[str, ...] = LOOPBACK
     # Seconds that an outage costs whoever comes first, and that a request may take in all.

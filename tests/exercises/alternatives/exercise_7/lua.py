@@ -7,7 +7,7 @@ STORE = """
 redis.call('DEL', KEYS[1])
 redis.call('HSET', KEYS[1], 'value', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('SET', KEYS[2], '', 'PX', ARGV[2])
+redis.call('PSETEX', KEYS[2], ARGV[2], '')
 """
 # A number, the requests' answers, and their times: what is over is forgotten when one comes.
 ADD = """

@@ -8,14 +8,14 @@ import operator
 def sample(client):
     info = client.info("stats") | client.info("server")
     return {
-        "process": info["process_id"],
+        "start": info["run_id"],
         "counts": [info["keyspace_hits"], info["keyspace_misses"]],
     }
 
 
 def hit_ratio(before, after):
     began_again = (
-        before["process"] != after["process"]
+        before["start"] != after["start"]
         or min(map(operator.sub, after["counts"], before["counts"])) < 0
     )
     hits, misses = (

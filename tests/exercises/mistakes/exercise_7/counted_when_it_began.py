@@ -1,0 +1,72 @@
+class Breaker:
+    def __init__(self, rate, least, window, pause, trials):
+        self.rate, self.least, self.window, self.pause, self.trials = (
+            rate,
+            least,
+            window,
+            pause,
+            trials,
+        )
+        self.lock = threading.Lock()
+        self.state, self.turn, self.until = "closed", 0, 0.0
+        self.ended, self.begun, self.well = [], 0, 0
+
+    def __call__(self, call):
+        turn, began = self.admit(), time.monotonic()
+        try:
+            answer = call()
+        except valkey.AuthenticationError:
+            self.note(turn, began, False)
+            raise
+        except (valkey.ConnectionError, valkey.TimeoutError):
+            self.note(turn, began, True)
+            raise
+        except BaseException:
+            self.note(turn, began, False)
+            raise
+        self.note(turn, began, False)
+        return answer
+
+    def admit(self):
+        with self.lock:
+            now = time.monotonic()
+            if self.state == "open":
+                if now < self.until:
+                    raise CircuitOpenError
+                self.turn += 1
+                self.state, self.begun, self.well = "half-open", 0, 0
+            if self.state == "half-open":
+                if self.begun >= self.trials:
+                    raise CircuitOpenError
+                self.begun += 1
+            return self.turn
+
+    def note(self, turn, began, failed):
+        with self.lock:
+            if turn != self.turn:
+                return
+            now = time.monotonic()
+            if self.state == "half-open":
+                if failed:
+                    self.open(now)
+                    return
+                self.well += 1
+                if self.well >= self.trials:
+                    self.turn += 1
+                    self.state, self.ended = "closed", []
+                return
+            self.ended.append((began, failed))
+            self.ended = [(when, bad) for when, bad in self.ended if when > now - self.window]
+            failures = sum(bad for _, bad in self.ended)
+            if failed and len(self.ended) >= self.least and failures / len(self.ended) >= self.rate:
+                self.open(now)
+
+    def open(self, now):
+        self.turn += 1
+        self.state, self.until = "open", now + self.pause
+
+
+def circuit_breaker(*, rate, least, window, pause, trials):
+    if not 0 < rate <= 1:
+        raise ValueError(rate)
+    return Breaker(rate, least, window, pause, trials)
