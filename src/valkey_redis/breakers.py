@@ -130,11 +130,11 @@ class BreakersBase:
             return breaker
 
     def _changed(self, name: str, state: State) -> None:
+        if state == "closed":
+            _log.info("%s: answers again", name)
         with self._lock:  # else one that closes may overlook one that opens at the same moment
             self.are_closed = all(one.state == "closed" for one in self._breakers.values())
             self.recoveries += state == "closed"
-        if state == "closed":
-            _log.info("%s: answers again", name)
         self._on_change(name, state)
 
     def _look_after(self, breaker: CircuitBreaker, command: Command[Any]) -> None:
