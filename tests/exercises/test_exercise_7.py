@@ -555,9 +555,12 @@ def test_task3_lets_no_more_through(exercise: Exercise, clocks: Hands) -> None:
 
 def test_task3_no_call_waits_for_another(exercise: Exercise, clocks: Hands) -> None:
     """While one call takes its time, others are made."""
-    breaker = a_breaker(exercise)
-    clocks.wait(1)
-    went = at_once(exercise, breaker, 3, "yes")
+    for _ in range(2):  # a busy machine may keep a thread waiting once
+        breaker = a_breaker(exercise)
+        clocks.wait(1)
+        went = at_once(exercise, breaker, 3, "yes")
+        if went == ["+"] * 3:
+            break
     assert went == ["+"] * 3, (
         "a call is on its way, and one from another thread waits for its end: the breaker holds a "
         "lock while it calls, so that one hung call stops all"

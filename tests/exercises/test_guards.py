@@ -165,6 +165,9 @@ def test_every_mistake_fails_in_its_own_task(number: int, task: int) -> None:
     for mistake, file in own:
         for backend in entry.backends:
             of_it = [r for r in results if (r.mistake, r.backend) == (file.stem, backend)]
+            if recognise(entry, of_it, task) != mistake:
+                # Among hundreds of others on a busy machine: alone, as a learner's would be.
+                of_it = grade(entry, entry.solution, backend=backend, mistakes=[file])
             check_mistake(entry, mistake, file.stem, of_it)
 
 

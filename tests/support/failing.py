@@ -236,6 +236,7 @@ class Hands:
 def hands() -> Iterator[Hands]:
     """Yield clocks that stand still until they are moved; sleeping moves them."""
     begun = time.monotonic()
+    WatchedLock.run = object()
     with time_machine.travel(START, tick=False) as traveller:
         made = Hands(traveller, begun)
         with (
@@ -255,7 +256,7 @@ def beside(action: Callable[[], Any]) -> Any:
             done.append(action())
             moved.set()
 
-        threading.Thread(target=act, daemon=True).start()
+        WatchedLock.thread(act).start()
         moved.wait(PATIENCE)
     return done[0] if done else WAITS
 
@@ -270,6 +271,7 @@ class WatchedLock:
     """A lock that tells when somebody has to wait for it."""
 
     _events: ClassVar[set[threading.Event]] = set()
+    run = object()  # which test's it is: a thread that an earlier one left behind tells nothing
     _make = staticmethod(threading.Lock)
 
     def __init__(self) -> None:
@@ -279,13 +281,21 @@ class WatchedLock:
         """Take the lock."""
         if self._lock.acquire(False):
             return True
-        for moved in tuple(self._events):
-            moved.set()
+        if getattr(threading.current_thread(), "run_of", None) is WatchedLock.run:
+            for moved in tuple(self._events):
+                moved.set()
         return blocking and self._lock.acquire(blocking, timeout)
 
     def release(self) -> None:
         """Free the lock."""
         self._lock.release()
+
+    @classmethod
+    def thread(cls, target: Callable[[], object]) -> threading.Thread:
+        """Return a thread of this run, not begun."""
+        made = threading.Thread(target=target, daemon=True)
+        vars(made)["run_of"] = cls.run
+        return made
 
     @classmethod
     @contextmanager
@@ -335,8 +345,8 @@ class Collision:
         self.is_clear = True  # else it took too long to know what became of one of them
         self._files, self._enter, self._line = files, enter, line
         self._a_is_known, self._b_is_known = threading.Event(), threading.Event()
-        self._other = threading.Thread(target=self._run_b, daemon=True)
-        first = threading.Thread(target=self._run_a, daemon=True)
+        self._other = WatchedLock.thread(self._run_b)
+        first = WatchedLock.thread(self._run_a)
         with WatchedLock.told() as self._moved:
             first.start()
             first.join(PATIENCE)
