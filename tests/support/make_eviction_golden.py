@@ -1,6 +1,6 @@
 """Make tests/data/eviction_golden.json: the hits that libcachesim counts on our workloads.
 
-libcachesim 0.3.5 (GPL-3, so it is in no lock of ours; https://pypi.org/project/libcachesim/) is
+libcachesim 0.3.5 (GPL-3, so it is in no lock of ours; by 1a1a11a on GitHub) is
 needed to make the file, and not to run the tests:
 
     .venv/bin/python -m uv pip install --target /tmp/libcachesim libcachesim==0.3.5
