@@ -242,10 +242,59 @@ def test_few_calls_close_it_in_time() -> None:
     clock = Clock()
     breaker = _opened(clock, trials=3)
     for _ in range(3):
+        assert breaker.state != "closed"
         clock.now += 10 * OPEN_FOR
         with breaker.guard():
             pass
     assert breaker.state == "closed"
+
+
+def test_trials_that_ended_well_are_trials() -> None:
+    """One is done and one is on its way: of two permitted ones there is no third."""
+    clock = Clock()
+    breaker = _opened(clock, trials=2)
+    clock.now += OPEN_FOR
+    with breaker.guard():
+        pass
+    with breaker.guard():
+        with pytest.raises(CircuitOpenError), breaker.guard():
+            raise AssertionError
+        assert breaker.state == "half_open"
+    assert breaker.state == "closed"
+
+
+def test_each_time_it_is_half_open_all_trials_count_anew() -> None:
+    """Neither the good ones of last time, nor one that hangs since then."""
+    clock = Clock()
+    breaker = _opened(clock, trials=2)
+    clock.now += OPEN_FOR
+    with breaker.guard():
+        pass
+    breaker.guard().__enter__()  # it hangs
+    breaker.open()
+    clock.now += OPEN_FOR
+    with breaker.guard():
+        pass
+    assert breaker.state == "half_open"
+    with breaker.guard():
+        pass
+    assert breaker.state == "closed"
+
+
+def test_a_call_counts_for_the_window_and_no_longer() -> None:
+    """What failed in its first part is forgotten when that many parts are over."""
+    clock = Clock()
+    clock.now = 0.0
+    breaker = CircuitBreaker(min_calls=2, failure_rate=1.0, window=WINDOW, clock=clock)
+    for moment in (0.0, WINDOW):
+        clock.now = moment
+        with pytest.raises(ZeroDivisionError), breaker.guard():
+            raise ZeroDivisionError
+    assert breaker.state == "closed"
+    clock.now = 2 * WINDOW - WINDOW / SLICES
+    with pytest.raises(ZeroDivisionError), breaker.guard():
+        raise ZeroDivisionError
+    assert breaker.state == "open"
 
 
 def test_a_cancelled_call_says_nothing() -> None:
@@ -337,6 +386,21 @@ def test_listeners_hear_each_change_in_order() -> None:
     told = [state for _, state, _ in heard]
     assert told == ["open", "half_open", "closed", "open", "closed"]
     assert {name for name, _, _ in heard} == {"db"}
+
+
+def test_changes_that_came_while_another_was_told_are_told_in_order() -> None:
+    """A thread changes it twice while a listener of another thread is still busy."""
+    heard: list[str] = []
+    breaker = CircuitBreaker("db")
+
+    def listener(_: str, state: str) -> None:
+        heard.append(state)
+        if len(heard) == 1:
+            breaker._changes.extend(["half_open", "closed"])  # as that thread would
+
+    breaker.listen(listener)
+    breaker.open()
+    assert heard == ["open", "half_open", "closed"]
 
 
 def test_a_refusal_says_how_long() -> None:

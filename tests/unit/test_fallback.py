@@ -83,6 +83,11 @@ def test_the_ways_are_tried_in_order(answer: Callable[..., Any]) -> None:
     assert asked(1) == ("new", 1)
     assert asked(2) == ("loaded", 2)
     assert answer(source, default=None)(1) is None
+    source.error, source.value = None, None
+    plain = answer(lambda *_: source(1)[0], stale=60, default="default")
+    assert plain(1) is None
+    source.error = AWAY
+    assert plain(1) is None  # what it last said, although that was None
 
 
 async def test_a_coroutine_function_may_load() -> None:
